@@ -1,0 +1,1 @@
+//! The durable, ordered log of commits, and the store that checkpoints go to.

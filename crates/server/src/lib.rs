@@ -1,0 +1,1 @@
+//! The HTTP server of Trunkline: API, worker connections, metrics.

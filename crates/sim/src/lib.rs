@@ -1,0 +1,1 @@
+//! Simulated clients, workers and connectors, and the checkers of the guarantees.
