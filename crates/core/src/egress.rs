@@ -1,0 +1,187 @@
+//! The vocabulary of egress: jobs, destinations and how a delivery ended.
+
+use crate::ids::JobId;
+use crate::payload::{Name, Payload};
+use crate::policy::RetryPolicy;
+use crate::time::Timestamp;
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+
+/// A job as its creator describes it: to where, what, and in which order.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct NewJob {
+    /// The destination's name.
+    #[n(0)]
+    pub destination: Name,
+    /// The ordering key: jobs of one lane arrive in the order of their creation, one at a time.
+    #[n(1)]
+    pub lane: Name,
+    /// What kind of object it is about, such as `stock`.
+    #[n(2)]
+    pub object_type: Name,
+    /// What happened to it: `create`, `update`, `delete`, or a word of the user's.
+    #[n(3)]
+    pub action: Name,
+    /// Which objects.
+    #[n(4)]
+    pub object_ids: Vec<Name>,
+    /// The body to deliver.
+    #[n(5)]
+    pub body: Payload,
+    /// Not to be sent before this time.
+    #[n(6)]
+    pub not_before: Option<Timestamp>,
+}
+
+/// A job as it is stored.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Job {
+    /// Its identity, and idempotency key.
+    #[n(0)]
+    pub id: JobId,
+    /// What its creator said.
+    #[n(1)]
+    pub new: NewJob,
+    /// Its place in its lane, from 1, without gaps.
+    #[n(2)]
+    pub lane_sequence: u64,
+    /// When it was accepted.
+    #[n(3)]
+    pub created_at: Timestamp,
+    /// Attempts that got a real answer or a transport failure.
+    #[n(4)]
+    pub attempts: u32,
+    /// The earliest time of the next attempt.
+    #[n(5)]
+    pub ready_at: Timestamp,
+    /// Where it stands.
+    #[n(6)]
+    pub state: JobState,
+    /// How the newest attempt failed, for a person.
+    #[n(7)]
+    pub last_error: Option<Name>,
+    /// When it reached its final state.
+    #[n(8)]
+    pub settled_at: Option<Timestamp>,
+    /// The run that created it, as `workflow/id`.
+    #[n(9)]
+    pub source: Option<Name>,
+}
+
+/// Where a job stands. In flight is not here: a lease is volatile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum JobState {
+    /// To be delivered, or delivered again.
+    #[n(0)]
+    Pending,
+    /// The destination accepted it.
+    #[n(1)]
+    Succeeded,
+    /// Its attempts are used up, or the destination refused it for good.
+    #[n(2)]
+    Dead,
+    /// An operator cancelled it.
+    #[n(3)]
+    Cancelled,
+}
+
+/// A configured target of deliveries.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Destination {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// Where jobs are sent: an `http://` URL. Each job is one `POST`.
+    #[n(1)]
+    pub url: Name,
+    /// How often; absent: as fast as it answers.
+    #[n(2)]
+    pub rate: Option<Rate>,
+    /// How many calls are under way at once.
+    #[n(3)]
+    pub concurrency: u32,
+    /// How long a call may take, in milliseconds.
+    #[n(4)]
+    pub timeout_ms: u64,
+    /// How failed deliveries are repeated.
+    #[n(5)]
+    pub retry: RetryPolicy,
+    /// What the rest of a lane does while its first job is being retried.
+    #[n(6)]
+    pub head_of_line: HeadOfLine,
+    /// True while an operator holds it back.
+    #[n(7)]
+    pub paused: bool,
+}
+
+/// A rate limit: `per_second` in the long run, and at most `burst` at once (GCRA, ITU-T I.371).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Rate {
+    /// Calls a second. At least 1.
+    #[n(0)]
+    pub per_second: u32,
+    /// Calls that may leave at once after a pause. At least 1.
+    #[n(1)]
+    pub burst: u32,
+}
+
+/// What the rest of a lane does while its first job waits for a retry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum HeadOfLine {
+    /// It waits, so that the order holds. Once the job is dead the lane goes on.
+    #[default]
+    #[n(0)]
+    Block,
+    /// The first failure makes the job a dead letter, and the lane goes on.
+    #[n(1)]
+    Skip,
+}
+
+/// How one delivery ended, as the engine saw it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Delivery {
+    /// There was an answer.
+    #[n(0)]
+    Answered {
+        /// The HTTP status.
+        #[n(0)]
+        status: u16,
+        /// The destination asked for this much patience, in milliseconds.
+        #[n(1)]
+        retry_after_ms: Option<u64>,
+        /// The beginning of the answer's body, for a person.
+        #[n(2)]
+        excerpt: Name,
+    },
+    /// There was no answer: refused, broken off or too late. Whether the destination acted on it is unknown.
+    #[n(1)]
+    Unanswered {
+        /// Why, for a person.
+        #[n(0)]
+        reason: Name,
+    },
+}
+
+impl Default for Destination {
+    fn default() -> Self {
+        Self {
+            name: Name::from(""),
+            url: Name::from(""),
+            rate: None,
+            concurrency: 16,
+            timeout_ms: 30_000,
+            retry: RetryPolicy {
+                initial_ms: 500,
+                factor_percent: 200,
+                max_ms: 60_000,
+                attempts: 20,
+                jitter_percent: 20,
+                non_retryable: Vec::new(),
+            },
+            head_of_line: HeadOfLine::Block,
+            paused: false,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The history of a run: one total order of **commands** (what its code asked for) and **notifications** (what came back).
+//!
+//! Entries are numbered from zero. A [`Entry::Turn`] marks that a turn has consumed every notification before `upto`; the
+//! commands that follow it are those of that turn. Replaying the notifications one at a time, in order, makes the same
+//! code ask for the same commands in the same order, so nothing else needs recording.
+//!
+//! The encoding (CBOR with numbered fields) is the same on disk and on the wire: a field may be added, a number is never
+//! used again for something else.
+
+use crate::egress::NewJob;
+use crate::failure::Failure;
+use crate::ids::{CommandId, Nonce};
+use crate::payload::{Name, Payload};
+use crate::policy::RetryPolicy;
+use crate::time::Timestamp;
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+
+/// One entry of a run's history.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Entry {
+    /// Something came back, or in, to the run.
+    #[n(0)]
+    Notification(#[n(0)] Timestamp, #[n(1)] Notification),
+    /// A turn consumed the notifications with an index below `upto`. Its commands follow.
+    #[n(1)]
+    Turn {
+        /// One past the last index consumed.
+        #[n(0)]
+        upto: u32,
+    },
+    /// The run's code asked for something.
+    #[n(2)]
+    Command(#[n(0)] Command),
+}
+
+/// What comes back, or in, to a run.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Notification {
+    /// The run begins. Always entry 0.
+    #[n(0)]
+    Started {
+        /// The argument of the workflow.
+        #[n(0)]
+        input: Payload,
+        /// Seed of the run's deterministic randomness.
+        #[n(1)]
+        seed: u64,
+    },
+    /// A task succeeded.
+    #[n(1)]
+    TaskCompleted {
+        /// The command that scheduled it.
+        #[n(0)]
+        command: CommandId,
+        /// What it returned.
+        #[n(1)]
+        result: Payload,
+    },
+    /// A task failed for good.
+    #[n(2)]
+    TaskFailed {
+        /// The command that scheduled it.
+        #[n(0)]
+        command: CommandId,
+        /// Why.
+        #[n(1)]
+        failure: Failure,
+    },
+    /// A timer came due.
+    #[n(3)]
+    TimerFired {
+        /// The command that set it.
+        #[n(0)]
+        command: CommandId,
+    },
+    /// A signal arrived.
+    #[n(4)]
+    Signal {
+        /// The channel it is for.
+        #[n(0)]
+        channel: Name,
+        /// Its value.
+        #[n(1)]
+        payload: Payload,
+        /// The sender's nonce: a repeat is dropped.
+        #[n(2)]
+        nonce: Nonce,
+    },
+    /// An inline step ended.
+    #[n(5)]
+    StepDone {
+        /// The command that began it.
+        #[n(0)]
+        command: CommandId,
+        /// How it ended.
+        #[n(1)]
+        outcome: Outcome,
+    },
+    /// Somebody asked the run to cancel. What it waits for ends with a cancellation; its clean-up runs.
+    #[n(6)]
+    CancelRequested {
+        /// Why, for a person.
+        #[n(0)]
+        reason: Name,
+    },
+}
+
+/// What a run's code asks for.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Command {
+    /// Have a worker do a task. Answered by `TaskCompleted` or `TaskFailed`.
+    #[n(0)]
+    ScheduleTask {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// The service that has the task.
+        #[n(1)]
+        service: Name,
+        /// The task's name within the service.
+        #[n(2)]
+        task: Name,
+        /// Its argument.
+        #[n(3)]
+        input: Payload,
+        /// Times and retries.
+        #[n(4)]
+        options: TaskOptions,
+    },
+    /// Wait. Answered by `TimerFired`, unless cancelled.
+    #[n(1)]
+    StartTimer {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// When it is due, milliseconds since 1970: an instant, so that a late commit does not stretch a sleep.
+        #[n(1)]
+        at: Timestamp,
+    },
+    /// The code no longer waits for timer `target`.
+    #[n(2)]
+    CancelTimer {
+        /// The `StartTimer` command.
+        #[n(0)]
+        target: CommandId,
+    },
+    /// Set a property.
+    #[n(3)]
+    SetProperty {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+        /// Its new value.
+        #[n(1)]
+        value: Payload,
+    },
+    /// Add tags to the run.
+    #[n(4)]
+    AddTags {
+        /// The tags, `key:value` by habit.
+        #[n(0)]
+        tags: Vec<Name>,
+    },
+    /// Remove tags from the run.
+    #[n(5)]
+    RemoveTags {
+        /// The tags.
+        #[n(0)]
+        tags: Vec<Name>,
+    },
+    /// Run a closure in the worker. Answered by `StepDone`.
+    #[n(6)]
+    BeginStep {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// The step's name.
+        #[n(1)]
+        name: Name,
+    },
+    /// Ship a job out. It is accepted with the turn's commit; nothing comes back.
+    #[n(7)]
+    CreateJob {
+        /// The command's number; with the run it makes the job's id.
+        #[n(0)]
+        command: CommandId,
+        /// The job.
+        #[n(1)]
+        job: NewJob,
+    },
+    /// The run's code has returned. Always the last command.
+    #[n(8)]
+    Finish {
+        /// How the run ended.
+        #[n(0)]
+        outcome: Outcome,
+    },
+}
+
+/// How a task attempt, a step or a run ended.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Outcome {
+    /// It returned a value.
+    #[n(0)]
+    Completed(#[n(0)] Payload),
+    /// It failed.
+    #[n(1)]
+    Failed(#[n(0)] Failure),
+}
+
+/// Times and retries of a task.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct TaskOptions {
+    /// How failed attempts are repeated; absent: [`RetryPolicy::default`].
+    #[n(0)]
+    pub retry: Option<RetryPolicy>,
+    /// How long one attempt may take, in milliseconds; absent: [`TaskOptions::ATTEMPT_TIMEOUT_MS`].
+    #[n(1)]
+    pub attempt_timeout_ms: Option<u64>,
+    /// How long all attempts and the waits between them may take, in milliseconds; absent: without end.
+    #[n(2)]
+    pub total_timeout_ms: Option<u64>,
+}
+
+impl TaskOptions {
+    /// The time-out of an attempt that names none: five minutes. A worker that hangs is found out in that time.
+    pub const ATTEMPT_TIMEOUT_MS: u64 = 300_000;
+}

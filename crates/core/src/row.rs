@@ -1,0 +1,225 @@
+//! Rows: the keys under which a shard keeps its state, and how they are read.
+//!
+//! Every key begins with two bytes that name the kind of row and are never used for another, then the shard, so that the
+//! rows of one kind of one shard lie together. Numbers are big-endian. Values are CBOR with numbered fields.
+//!
+//! ```text
+//! ru shard:2 run:16                    a run                         run::Run
+//! rh shard:2 run:16 chunk:4            part of its history           [entry::Entry]
+//! rp shard:2 run:16 name               a property                    payload
+//! ta shard:2 run:16 command:4          a task that has not ended     shard::TaskRow
+//! ti shard:2 run:16 command:4          a timer that is set           Timestamp
+//! ed shard:2 name                      a destination                 shard::DestinationRow
+//! el shard:2 destination:16 lane       a lane's last number          u64
+//! ej shard:2 destination:16 job:16     a job                         egress::Job
+//! ob shard:2 to:2 sequence:8           a message to another shard    input::Message
+//! ob.. in: ib shard:2 from:2           the last message taken        u64
+//! sh shard:2                           the shard itself              shard::ShardRow
+//! wf shard:2 workflow                  a workflow's newest version   u32
+//! ```
+
+use crate::ids::{CommandId, JobId, RunKey, ShardId};
+use alloc::vec::Vec;
+
+/// The rows of a shard, as of the newest input. Reading cannot fail from here: a store that cannot be read stops the
+/// process.
+pub trait Rows {
+    /// The value under `key`.
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>>;
+
+    /// Calls `visit` with the rows whose keys are in `from..to`, in order, until it answers false.
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool);
+}
+
+/// The kinds of rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A run.
+    Run,
+    /// A chunk of a run's history.
+    History,
+    /// A property of a run.
+    Property,
+    /// A task that has not ended.
+    Task,
+    /// A timer that is set.
+    Timer,
+    /// A destination.
+    Destination,
+    /// The last number given out in a lane.
+    Lane,
+    /// A job.
+    Job,
+    /// A message to another shard.
+    Outbox,
+    /// The last message taken from another shard.
+    Inbox,
+    /// The shard itself.
+    Shard,
+    /// The newest version of a workflow that a worker has registered.
+    Workflow,
+}
+
+impl Kind {
+    /// The two bytes that its keys begin with.
+    #[must_use]
+    pub fn prefix(self) -> [u8; 2] {
+        *match self {
+            Self::Run => b"ru",
+            Self::History => b"rh",
+            Self::Property => b"rp",
+            Self::Task => b"ta",
+            Self::Timer => b"ti",
+            Self::Destination => b"ed",
+            Self::Lane => b"el",
+            Self::Job => b"ej",
+            Self::Outbox => b"ob",
+            Self::Inbox => b"ib",
+            Self::Shard => b"sh",
+            Self::Workflow => b"wf",
+        }
+    }
+}
+
+/// Builds the keys of one shard's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys {
+    shard: ShardId,
+}
+
+impl Keys {
+    /// The keys of `shard`.
+    #[must_use]
+    pub fn new(shard: ShardId) -> Self {
+        Self { shard }
+    }
+
+    fn key(self, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
+        let mut key = Vec::with_capacity(4 + parts.iter().map(|part| part.len()).sum::<usize>());
+        key.extend_from_slice(&kind.prefix());
+        key.extend_from_slice(&self.shard.0.to_be_bytes());
+        for part in parts {
+            key.extend_from_slice(part);
+        }
+        key
+    }
+
+    /// The range of all rows of `kind` in the shard: from, to.
+    #[must_use]
+    pub fn all(self, kind: Kind) -> (Vec<u8>, Vec<u8>) {
+        self.under(kind, &[])
+    }
+
+    /// The range of the rows of `kind` whose keys go on with `parts`.
+    #[must_use]
+    pub fn under(self, kind: Kind, parts: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
+        let from = self.key(kind, parts);
+        let mut to = from.clone();
+        // The shortest key above every key with this prefix. A kind's letters are below 0xff, so the loop ends.
+        while let Some(last) = to.pop() {
+            if last < 0xff {
+                to.push(last + 1);
+                break;
+            }
+        }
+        (from, to)
+    }
+
+    /// A run's row.
+    #[must_use]
+    pub fn run(self, run: RunKey) -> Vec<u8> {
+        self.key(Kind::Run, &[&run.0.to_be_bytes()])
+    }
+
+    /// A chunk of a run's history.
+    #[must_use]
+    pub fn history(self, run: RunKey, chunk: u32) -> Vec<u8> {
+        self.key(Kind::History, &[&run.0.to_be_bytes(), &chunk.to_be_bytes()])
+    }
+
+    /// A property of a run.
+    #[must_use]
+    pub fn property(self, run: RunKey, name: &str) -> Vec<u8> {
+        self.key(Kind::Property, &[&run.0.to_be_bytes(), name.as_bytes()])
+    }
+
+    /// A task of a run.
+    #[must_use]
+    pub fn task(self, run: RunKey, command: CommandId) -> Vec<u8> {
+        self.key(
+            Kind::Task,
+            &[&run.0.to_be_bytes(), &command.0.to_be_bytes()],
+        )
+    }
+
+    /// A timer of a run.
+    #[must_use]
+    pub fn timer(self, run: RunKey, command: CommandId) -> Vec<u8> {
+        self.key(
+            Kind::Timer,
+            &[&run.0.to_be_bytes(), &command.0.to_be_bytes()],
+        )
+    }
+
+    /// A destination.
+    #[must_use]
+    pub fn destination(self, name: &str) -> Vec<u8> {
+        self.key(Kind::Destination, &[name.as_bytes()])
+    }
+
+    /// A lane of the destination with the number `destination`.
+    #[must_use]
+    pub fn lane(self, destination: u64, lane: &str) -> Vec<u8> {
+        self.key(Kind::Lane, &[&destination.to_be_bytes(), lane.as_bytes()])
+    }
+
+    /// A job of the destination with the number `destination`.
+    #[must_use]
+    pub fn job(self, destination: u64, job: JobId) -> Vec<u8> {
+        self.key(
+            Kind::Job,
+            &[&destination.to_be_bytes(), &job.0.to_be_bytes()],
+        )
+    }
+
+    /// A message to another shard.
+    #[must_use]
+    pub fn outbox(self, to: ShardId, sequence: u64) -> Vec<u8> {
+        self.key(
+            Kind::Outbox,
+            &[&to.0.to_be_bytes(), &sequence.to_be_bytes()],
+        )
+    }
+
+    /// The last message taken from another shard.
+    #[must_use]
+    pub fn inbox(self, from: ShardId) -> Vec<u8> {
+        self.key(Kind::Inbox, &[&from.0.to_be_bytes()])
+    }
+
+    /// The shard's own row.
+    #[must_use]
+    pub fn shard(self) -> Vec<u8> {
+        self.key(Kind::Shard, &[])
+    }
+
+    /// A workflow's newest version.
+    #[must_use]
+    pub fn workflow(self, name: &str) -> Vec<u8> {
+        self.key(Kind::Workflow, &[name.as_bytes()])
+    }
+}
+
+/// The run in a key built by [`Keys::run`], [`Keys::task`] and their like.
+#[must_use]
+pub fn run_of_key(key: &[u8]) -> Option<RunKey> {
+    let bytes: [u8; 16] = key.get(4..20)?.try_into().ok()?;
+    Some(RunKey(u128::from_be_bytes(bytes)))
+}
+
+/// The command in a key built by [`Keys::task`] or [`Keys::timer`].
+#[must_use]
+pub fn command_of_key(key: &[u8]) -> Option<CommandId> {
+    let bytes: [u8; 4] = key.get(20..24)?.try_into().ok()?;
+    Some(CommandId(u32::from_be_bytes(bytes)))
+}
