@@ -31,6 +31,7 @@ pub mod failure;
 pub mod ids;
 pub mod input;
 pub mod limits;
+pub mod output;
 pub mod payload;
 pub mod peer;
 pub mod policy;

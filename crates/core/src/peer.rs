@@ -5,10 +5,16 @@
 //!
 //! # How a worker and the engine move a run along
 //!
-//! The engine sends [`ToPeer::Turn`]: the run's history from entry `from` on. `from` is zero unless the worker still holds
-//! the run's future from the turn before. The worker plays the new notifications to the workflow's code, one at a time, and
-//! answers with [`FromPeer::TurnDone`]: the commands that came of it. The engine accepts a turn only if `consumed` is still
-//! what the turn began from, so two workers can never both move a run.
+//! The engine sends [`ToPeer::Turn`]: the run's history from entry `from` on, without gaps. `from` is zero unless the worker
+//! still holds the run's future from the turn before, with `consumed` as it is now. The worker plays the notifications from
+//! index `consumed` on to the workflow's code, one at a time, and answers with [`FromPeer::TurnDone`]: the commands that
+//! came of it. (A worker that holds the future passes over `Entry::Turn` and `Entry::Command` of a continued history: they
+//! are its own. Notifications that arrived while its last turn was under way stand before them.) The engine accepts a turn
+//! only if `consumed` is still what the turn began from, so two workers can never both move a run.
+//!
+//! An accepted turn appends `Entry::Turn { upto }` and its commands to the history; a turn that consumed nothing and asks
+//! for nothing appends nothing. A worker that does not hold what a continued turn needs answers with
+//! [`FromPeer::Evicted`], and gets the turn again from entry 0.
 //!
 //! A worker that finishes a task (or an inline step) of a run whose future it holds may play the result to it at once and
 //! send task and turn together, in `then`. The turn is accepted only if the result did become the run's next entry; else

@@ -1,8 +1,8 @@
 //! A shard: the one writer of its slice of the key space.
 
-use crate::effect::Output;
 use crate::ids::{PeerId, ShardId};
 use crate::input::Input;
+use crate::output::Output;
 use crate::peer::{Counters, Registration};
 use crate::row::Rows;
 use crate::time::Timestamp;
