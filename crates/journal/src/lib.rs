@@ -1,1 +1,37 @@
 //! The durable, ordered log of commits, and the store that checkpoints go to.
+//!
+//! A [`Journal`] is a sequence of frames in segment files. Its owner appends frames, which costs a
+//! copy and a checksum, and makes everything appended durable with one [`Journal::flush`]. After a
+//! crash, [`Journal::open`] gives back every frame that a flush had confirmed, in order, with none
+//! missing in between, and each one whole. A [`Store`] holds rows by key; a checkpoint writes the
+//! rows that changed into it, together with the position of the journal up to which they are
+//! complete, and then [trims](Journal::trim) the journal.
+//!
+//! This crate stores bytes. It does not know what a frame or a row means.
+//!
+//! Where to read next: [`disk`] for the file access that everything here goes through, [`journal`]
+//! for the log and its rules, [`folder`] for the data folder and its lock, [`store`] for
+//! checkpoints, [`mod@inspect`] for looking at a journal without changing it. The format is drawn
+//! byte by byte in `docs/internals/journal-format.md`.
+//!
+//! **Architecture Invariant:** nothing in this crate touches a file except through [`disk::Disk`],
+//! so that every behaviour can be tested on the simulated disk.
+
+pub mod disk;
+pub mod error;
+pub mod folder;
+pub mod frame;
+pub mod inspect;
+pub mod journal;
+pub mod position;
+mod segment;
+pub mod store;
+
+pub use disk::{Disk, DiskFile, DiskLock, os::OsDisk};
+pub use error::{Error, ErrorKind};
+pub use folder::{Folder, FolderMeta};
+pub use frame::Frame;
+pub use inspect::{Report, inspect};
+pub use journal::{Journal, Options, Space, SpareMaker};
+pub use position::Position;
+pub use store::{Store, memory::MemoryStore, redb::RedbStore};
