@@ -1,0 +1,61 @@
+# The commands of the project. `make help` lists them.
+#
+# CARGO_TARGET_DIR is honoured. Nothing here needs more than a Rust toolchain, make and bash.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+RUST_VERSION_MIN := 1.95
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET_DIR)/release
+
+# make demo
+INPUT ?=
+CRASH ?=
+# make bench
+ONLY ?=
+SECONDS_EACH := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),)
+
+.PHONY: help demo test lint format-check clippy unit bench toolchain
+
+help: ## Say what there is
+	@echo "make demo                 the main job: real orders in, workflows, ordered deliveries out"
+	@echo "     INPUT=path.csv       with this file instead of generated orders"
+	@echo "     CRASH=3              and kill -9 the server three times on the way"
+	@echo "make test                 everything that must pass before a change goes in"
+	@echo "make lint                 its first part: format and clippy"
+	@echo "make bench                the workloads of docs/performance.md, one JSON line each"
+	@echo "     ONLY=W1a,W2          only these"
+	@echo "     SECONDS=5            so long for each that runs for a time (default 20)"
+
+demo: toolchain ## The main job
+	$(CARGO) build --release --locked -p trunkline-cli -p trunkline-orders
+	$(BIN)/orders demo $(if $(INPUT),--input "$(INPUT)") $(if $(CRASH),--crash "$(CRASH)")
+
+test: toolchain lint unit ## Everything
+
+lint: toolchain format-check clippy
+
+format-check:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+unit:
+	$(CARGO) test --workspace --locked
+
+bench: toolchain ## The workloads
+	@$(CARGO) build --release --locked -p trunkline-cli -p trunkline-bench
+	@$(BIN)/bench $(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)")
+
+toolchain:
+	@command -v $(CARGO) >/dev/null || { \
+	  echo "There is no Rust toolchain on the PATH. Install one from https://rustup.rs (Rust $(RUST_VERSION_MIN) or newer," \
+	       "with rustfmt and clippy) and try again." >&2; exit 1; }
+	@version=$$(rustc --version | cut -d' ' -f2 | cut -d- -f1); \
+	if [ "$$(printf '%s\n' "$(RUST_VERSION_MIN)" "$$version" | sort -V | head -n 1)" != "$(RUST_VERSION_MIN)" ]; then \
+	  echo "This is Rust $$version; Trunkline needs $(RUST_VERSION_MIN) or newer. Run: rustup update stable" >&2; exit 1; fi
