@@ -21,7 +21,7 @@ pub struct Failure {
     pub detail: Option<Payload>,
     /// What caused it.
     #[n(4)]
-    pub cause: Option<Box<Failure>>,
+    pub cause: Option<Box<Self>>,
     /// True if another attempt cannot help.
     #[n(5)]
     pub non_retryable: bool,

@@ -111,7 +111,7 @@ impl RunId {
     #[must_use]
     pub fn key(&self) -> RunKey {
         RunKey(hash(
-            b"run",
+            *b"run",
             &[self.workflow.as_bytes(), self.id.as_bytes()],
         ))
     }
@@ -136,7 +136,7 @@ impl JobId {
     #[must_use]
     pub fn of_command(run: RunKey, started_at_ms: u64, command: CommandId) -> Self {
         Self(hash(
-            b"job",
+            *b"job",
             &[
                 &run.0.to_be_bytes(),
                 &started_at_ms.to_be_bytes(),
@@ -148,14 +148,14 @@ impl JobId {
     /// The job that a caller names with a key of its own.
     #[must_use]
     pub fn of_key(destination: &str, key: &str) -> Self {
-        Self(hash(b"key", &[destination.as_bytes(), key.as_bytes()]))
+        Self(hash(*b"key", &[destination.as_bytes(), key.as_bytes()]))
     }
 }
 
 /// The shard that owns everything of the egress destination `name`: its lanes, limits and jobs.
 #[must_use]
 pub fn destination_shard(name: &str, shards: u16) -> ShardId {
-    shard_of(hash(b"dst", &[name.as_bytes()]), shards)
+    shard_of(hash(*b"dst", &[name.as_bytes()]), shards)
 }
 
 /// Key ranges: equal slices of the space of hashes, in order.
@@ -166,9 +166,9 @@ fn shard_of(hash: u128, shards: u16) -> ShardId {
 
 /// A 128-bit hash of `parts`, each with its length, in the domain `kind`. SipHash-1-3 with fixed keys: stable for ever,
 /// because keys on disk are made of it.
-fn hash(kind: &[u8; 3], parts: &[&[u8]]) -> u128 {
+fn hash(kind: [u8; 3], parts: &[&[u8]]) -> u128 {
     let mut hasher = SipHasher13::new_with_keys(0x7472_756e_6b6c_696e, 0x6520_6b65_7973_2031);
-    hasher.write(kind);
+    hasher.write(&kind);
     for part in parts {
         hasher.write(&(part.len() as u64).to_be_bytes());
         hasher.write(part);

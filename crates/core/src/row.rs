@@ -10,10 +10,10 @@
 //! ta shard:2 run:16 command:4          a task that has not ended     shard::TaskRow
 //! ti shard:2 run:16 command:4          a timer that is set           Timestamp
 //! ed shard:2 name                      a destination                 shard::DestinationRow
-//! el shard:2 destination:16 lane       a lane's last number          u64
-//! ej shard:2 destination:16 job:16     a job                         egress::Job
-//! ob shard:2 to:2 sequence:8           a message to another shard    input::Message
-//! ob.. in: ib shard:2 from:2           the last message taken        u64
+//! el shard:2 destination 00 lane       a lane's last number          u64
+//! ej shard:2 destination 00 job:16     a job                         egress::Job
+//! ob shard:2 to:2 sequence:8           a message to another shard    input::Message; sequence 0: the last number given, u64
+//! ib shard:2 from:2                    the last message taken        u64
 //! sh shard:2                           the shard itself              shard::ShardRow
 //! wf shard:2 workflow                  a workflow's newest version   u32
 //! ```
@@ -31,7 +31,7 @@ pub trait Rows {
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &[u8]) -> bool);
 }
 
-/// The kinds of rows.
+/// The kinds of rows. Names have no zero byte, so that one may stand behind a name in a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A run.
@@ -61,6 +61,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::Run,
+        Self::History,
+        Self::Property,
+        Self::Task,
+        Self::Timer,
+        Self::Destination,
+        Self::Lane,
+        Self::Job,
+        Self::Outbox,
+        Self::Inbox,
+        Self::Shard,
+        Self::Workflow,
+    ];
+
     /// The two bytes that its keys begin with.
     #[must_use]
     pub fn prefix(self) -> [u8; 2] {
@@ -167,19 +183,25 @@ impl Keys {
         self.key(Kind::Destination, &[name.as_bytes()])
     }
 
-    /// A lane of the destination with the number `destination`.
+    /// A lane of a destination.
     #[must_use]
-    pub fn lane(self, destination: u64, lane: &str) -> Vec<u8> {
-        self.key(Kind::Lane, &[&destination.to_be_bytes(), lane.as_bytes()])
+    pub fn lane(self, destination: &str, lane: &str) -> Vec<u8> {
+        self.key(Kind::Lane, &[destination.as_bytes(), &[0], lane.as_bytes()])
     }
 
-    /// A job of the destination with the number `destination`.
+    /// A job of a destination.
     #[must_use]
-    pub fn job(self, destination: u64, job: JobId) -> Vec<u8> {
+    pub fn job(self, destination: &str, job: JobId) -> Vec<u8> {
         self.key(
             Kind::Job,
-            &[&destination.to_be_bytes(), &job.0.to_be_bytes()],
+            &[destination.as_bytes(), &[0], &job.0.to_be_bytes()],
         )
+    }
+
+    /// The range of a destination's jobs.
+    #[must_use]
+    pub fn jobs(self, destination: &str) -> (Vec<u8>, Vec<u8>) {
+        self.under(Kind::Job, &[destination.as_bytes(), &[0]])
     }
 
     /// A message to another shard.

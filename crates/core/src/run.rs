@@ -1,7 +1,7 @@
 //! A run: one instance of a workflow, as its row holds it. The history is in rows of its own.
 
 use crate::entry::Outcome;
-use crate::ids::{Nonce, RunId};
+use crate::ids::{CommandId, Nonce, RunId};
 use crate::payload::Name;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -45,7 +45,7 @@ pub struct Run {
     pub unconsumed: u32,
     /// Inline steps that have begun and not ended. After their worker is gone another must run them.
     #[n(11)]
-    pub open_steps: u32,
+    pub open_steps: Vec<CommandId>,
     /// Tasks that have been scheduled and have not ended.
     #[n(12)]
     pub open_tasks: u32,
@@ -61,6 +61,9 @@ pub struct Run {
     /// Why it is paused, for a person.
     #[n(16)]
     pub paused_because: Option<Name>,
+    /// Signals in its history.
+    #[n(18)]
+    pub signals: u32,
     /// True once a cancellation has been asked for.
     #[n(17)]
     pub cancelling: bool,

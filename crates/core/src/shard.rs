@@ -1,13 +1,38 @@
 //! A shard: the one writer of its slice of the key space.
+//!
+//! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
+//! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`tasks`],
+//! [`timers`], [`egress`] (destinations, lanes, jobs), [`mail`] (messages between shards) and [`sweep`] (retention).
+//!
+//! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
+//! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
 
-use crate::ids::{PeerId, ShardId};
+mod egress;
+mod invariants;
+mod mail;
+mod runs;
+mod sweep;
+mod tasks;
+mod timers;
+mod turns;
+
+use crate::ids::{CommandId, PeerId, RunKey, ShardId, Token};
 use crate::input::Input;
+use crate::io::Io;
 use crate::output::Output;
-use crate::peer::{Counters, Registration};
-use crate::row::Rows;
+use crate::payload::Name;
+use crate::peer::{Counters, FromPeer, Op, Registration, Reply};
+use crate::row::{Keys, Kind, Rows};
 use crate::time::Timestamp;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+
+pub use egress::DestinationRow;
+pub use invariants::INVARIANTS;
+pub use tasks::TaskRow;
 
 /// What a shard needs to know about the node it is on.
 #[derive(Clone, Debug)]
@@ -52,11 +77,37 @@ pub struct Violation {
     pub detail: String,
 }
 
+/// The shard's own row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct ShardRow {
+    /// How often the shard has been opened. The upper bits of its tokens.
+    #[n(0)]
+    pub epoch: u64,
+}
+
 /// A shard's state.
 #[derive(Debug)]
 pub struct Shard {
     id: ShardId,
+    settings: Settings,
+    keys: Keys,
+    /// Tokens count up from the epoch's first, so that no token of an earlier life is ever given out again.
+    last_token: u64,
+    runs: runs::Runs,
+    /// Runs ready for a turn, by workflow and version.
+    turns: BTreeMap<(Name, u32), VecDeque<RunKey>>,
+    tasks: tasks::Tasks,
+    timers: timers::Timers,
+    egress: egress::Egress,
+    mail: mail::Mail,
+    sweep: sweep::Sweep,
+    workflows: BTreeMap<Name, u32>,
+    /// Runs by status, in the order of `RunStatus::ALL`.
+    runs_by_status: [u64; 6],
 }
+
+/// Bits of a token that count within an epoch: a million leases a second for half a year.
+const TOKEN_BITS: u32 = 44;
 
 impl Shard {
     /// Opens the shard on its rows: takes a new epoch, so that every older lease is void, and rebuilds what is kept in
@@ -68,15 +119,161 @@ impl Shard {
         rows: &dyn Rows,
         out: &mut Output,
     ) -> Self {
-        let _ = (settings, now, rows, out);
-        Self { id }
+        let mut io = Io::new(now, rows, out);
+        let keys = Keys::new(id);
+        let epoch = io.get::<ShardRow>(&keys.shard()).map_or(0, |row| row.epoch) + 1;
+        io.put(&keys.shard(), &ShardRow { epoch });
+        let mut shard = Self {
+            id,
+            settings,
+            keys,
+            last_token: epoch << TOKEN_BITS,
+            runs: runs::Runs::default(),
+            turns: BTreeMap::new(),
+            tasks: tasks::Tasks::default(),
+            timers: timers::Timers::default(),
+            egress: egress::Egress::default(),
+            mail: mail::Mail::default(),
+            sweep: sweep::Sweep::default(),
+            workflows: BTreeMap::new(),
+            runs_by_status: [0; 6],
+        };
+        shard.open_workflows(&io);
+        shard.open_runs(&io);
+        shard.open_tasks(&io);
+        shard.open_timers(&io);
+        shard.open_mail(&mut io);
+        shard.open_egress(&mut io);
+        shard
+    }
+
+    fn open_workflows(&mut self, io: &Io<'_>) {
+        let (from, to) = self.keys.all(Kind::Workflow);
+        io.scan((&from, &to), &mut |key, value| {
+            let name = core::str::from_utf8(&key[4..]).expect("names are text");
+            self.workflows
+                .insert(Name::from(name), crate::io::decode(value));
+            true
+        });
     }
 
     /// Takes one input. Total: it never fails and never blocks; a refusal is a reply among the effects.
     ///
     /// `rows` are the rows as of the last [`Shard::seal`]; what `out` holds since then is read on top of them.
     pub fn handle(&mut self, now: Timestamp, input: Input, rows: &dyn Rows, out: &mut Output) {
-        let _ = (now, input, rows, out);
+        let io = &mut Io::new(now, rows, out);
+        match input {
+            Input::Request { peer, request, op } => self.request(io, (peer, request), op),
+            Input::Report { peer, report } => self.report(io, peer, report),
+            Input::PeerGone { peer } => self.peer_gone(io, peer),
+            Input::WorkflowKnown { workflow, version } => {
+                self.workflow_known(io, workflow, version);
+            }
+            Input::Message {
+                from,
+                sequence,
+                message,
+            } => {
+                self.message(io, from, sequence, message);
+            }
+            Input::MessagesTaken { by, sequence } => self.messages_taken(io, by, sequence),
+            Input::Delivered {
+                destination,
+                job,
+                token,
+                delivery,
+            } => {
+                self.delivered(io, &destination, job, token, &delivery);
+            }
+            Input::Tick => self.tick(io),
+        }
+    }
+
+    fn request(&mut self, io: &mut Io<'_>, asker: runs::Asker, op: Op) {
+        let answer = match op {
+            Op::Start(start) => return self.start(io, asker, start),
+            Op::AwaitOutcome { run } => return self.await_outcome(io, asker, &run),
+            Op::Signal {
+                run,
+                channel,
+                payload,
+                nonce,
+            } => self.signal(io, &run, channel, payload, nonce),
+            Op::DescribeRun { run } => self.describe_run(io, &run),
+            Op::History { run, from } => self.history(io, &run, from),
+            Op::Property { run, name } => self.property(io, &run, &name),
+            Op::Waits { run } => self.waits(io, &run),
+            Op::Cancel { run, reason } => self.cancel(io, &run, reason),
+            Op::Terminate { run, reason } => self.terminate(io, &run, &reason),
+            Op::Pause { run } => self.pause(io, &run),
+            Op::Resume { run } => self.resume(io, &run),
+            Op::ListRuns(filter) => Ok(self.list_runs(io, &filter)),
+            Op::PutDestination { destination } => self.put_destination(io, destination),
+            Op::DescribeDestination { name } => self.describe_destination(io, &name),
+            Op::ListDestinations => Ok(self.list_destinations(io)),
+            Op::CreateJobs { jobs } => self.create_jobs_asked(io, jobs),
+            Op::DescribeJob { destination, job } => self.describe_job(io, &destination, job),
+            Op::ListJobs {
+                destination,
+                state,
+                lane,
+                after,
+                limit,
+            } => self.list_jobs(io, &destination, (state, lane.as_ref()), after, limit),
+            Op::ReplayJob { destination, job } => self.replay_job(io, &destination, job),
+            Op::CancelJob { destination, job } => self.cancel_job(io, &destination, job),
+            Op::Counters => Ok(Reply::Counters(self.counters())),
+        };
+        io.reply(asker, answer);
+    }
+
+    fn report(&mut self, io: &mut Io<'_>, peer: PeerId, report: FromPeer) {
+        match report {
+            FromPeer::TurnDone(turn) => self.turn_done(io, peer, turn),
+            FromPeer::TurnStuck { run, token, reason } => {
+                self.turn_stuck(io, peer, run, token, reason);
+            }
+            FromPeer::TaskDone {
+                run,
+                command,
+                token,
+                outcome,
+                then,
+            } => {
+                self.task_done(io, peer, (run, command), token, outcome, then);
+            }
+            FromPeer::StepDone {
+                run,
+                command,
+                outcome,
+                then,
+            } => {
+                self.step_done(io, peer, (run, command), outcome, then);
+            }
+            FromPeer::Evicted { run } => self.evicted(io, peer, run),
+            // These are the engine's business: it answers requests through `Input::Request`, and knows its workers.
+            FromPeer::Request(..) | FromPeer::Register(_) | FromPeer::Drain => {}
+        }
+    }
+
+    fn peer_gone(&mut self, io: &mut Io<'_>, peer: PeerId) {
+        self.release_turns(io, peer);
+        self.tasks.release(peer);
+    }
+
+    fn workflow_known(&mut self, io: &mut Io<'_>, workflow: Name, version: u32) {
+        let known = self.workflows.get(&workflow).copied();
+        if known.is_none_or(|known| known < version) {
+            io.put(&self.keys.workflow(&workflow), &version);
+            self.workflows.insert(workflow, version);
+        }
+    }
+
+    fn tick(&mut self, io: &mut Io<'_>) {
+        self.fire_timers(io);
+        self.lapse_tasks(io);
+        self.lapse_deliveries(io);
+        self.sweep(io);
     }
 
     /// Gives ready turns and tasks to workers, runs first to the worker that still holds their future.
@@ -87,51 +284,73 @@ impl Shard {
         rows: &dyn Rows,
         out: &mut Output,
     ) {
-        let _ = (now, offers, rows, out);
+        let io = &mut Io::new(now, rows, out);
+        self.dispatch_turns(io, offers);
+        self.dispatch_tasks(io, offers);
     }
 
     /// True if there is a turn or task that waits for a worker.
     #[must_use]
     pub fn has_ready_work(&self) -> bool {
-        false
+        !self.turns.is_empty() || self.tasks.has_ready()
     }
 
     /// Ends a batch: writes the rows of what changed since the last seal. To be called before the output becomes a commit.
-    pub fn seal(&mut self, out: &mut Output) {
-        let _ = out;
+    pub fn seal(&mut self, now: Timestamp, rows: &dyn Rows, out: &mut Output) {
+        let io = &mut Io::new(now, rows, out);
+        self.seal_runs(io);
+        self.seal_egress(io);
+        self.seal_mail(io);
     }
 
     /// When the shard next wants `Input::Tick`, if nothing else happens.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+    pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        [
+            self.timers.next_deadline(),
+            self.tasks.next_deadline(now),
+            self.egress.next_deadline(now),
+            self.sweep.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Counters, kept as things happen and not counted when asked for.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters::default()
+        let mut counters = Counters {
+            runs: self.runs_by_status,
+            turns_ready: self.turns.values().map(|ready| ready.len() as u64).sum(),
+            turns_in_flight: self.runs.turns_in_flight(),
+            timers: self.timers.len() as u64,
+            outbox: self.mail.waiting(),
+            ..Counters::default()
+        };
+        self.tasks.count(&mut counters);
+        self.egress.count(&mut counters);
+        counters
     }
 
     /// The newest registered version of each workflow that the shard knows: filled by `Input::WorkflowKnown`.
     #[must_use]
-    pub fn workflows(&self) -> alloc::vec::Vec<(crate::payload::Name, u32)> {
-        alloc::vec::Vec::new()
+    pub fn workflows(&self) -> Vec<(Name, u32)> {
+        self.workflows
+            .iter()
+            .map(|(name, version)| (name.clone(), *version))
+            .collect()
     }
 
-    /// Every invariant. For tests and the simulator: it looks at all of the state.
-    ///
-    /// # Errors
-    /// The first invariant found broken.
-    pub fn check(&self, rows: &dyn Rows) -> Result<(), Violation> {
-        let _ = rows;
-        Ok(())
-    }
-
-    /// A digest of everything that must survive a crash, and of what `open` rebuilds from it; leases aside.
-    #[must_use]
-    pub fn digest(&self, rows: &dyn Rows) -> u128 {
-        let _ = rows;
-        u128::from(self.id.0)
+    /// A token that was never given out before.
+    fn next_token(&mut self) -> Token {
+        self.last_token += 1;
+        Token(self.last_token)
     }
 }
+
+/// A task of a run: the run and the command that scheduled it.
+pub(crate) type TaskKey = (RunKey, CommandId);
+
+#[cfg(test)]
+mod tests;

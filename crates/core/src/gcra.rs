@@ -1,0 +1,56 @@
+//! The generic cell rate algorithm (ITU-T I.371): a rate limit in one number.
+//!
+//! The number is the *theoretical arrival time*, `due_us`: when the next call would come if calls came exactly at the rate. A
+//! call is admitted if it is not more than the burst's worth ahead of it. Because the number is a point in time and is
+//! stored with the commit that admits a call, no window is ever exceeded across a restart.
+
+use crate::egress::Rate;
+use crate::time::Timestamp;
+
+/// A rate limiter. Microseconds since 1970, so that rates above 1,000 a second are exact enough.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gcra {
+    interval_us: u64,
+    tolerance_us: u64,
+    due_us: u64,
+}
+
+impl Gcra {
+    /// A limiter at `rate` whose next call is due at `due_us`.
+    #[must_use]
+    pub fn new(rate: Rate, due_us: u64) -> Self {
+        let interval_us = (1_000_000 / u64::from(rate.per_second.max(1))).max(1);
+        let tolerance_us = interval_us * u64::from(rate.burst.max(1) - 1);
+        Self {
+            interval_us,
+            tolerance_us,
+            due_us,
+        }
+    }
+
+    /// The theoretical arrival time: what has to survive a restart.
+    #[must_use]
+    pub fn due_us(&self) -> u64 {
+        self.due_us
+    }
+
+    /// When the next call is admitted, if not now.
+    #[must_use]
+    pub fn wait_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let now_us = now.0.saturating_mul(1_000);
+        let earliest_us = self.due_us.saturating_sub(self.tolerance_us);
+        (earliest_us > now_us).then(|| Timestamp(earliest_us.div_ceil(1_000)))
+    }
+
+    /// Counts a call at `now`. To be asked for only when [`Gcra::wait_until`] says nothing.
+    pub fn admit(&mut self, now: Timestamp) {
+        debug_assert!(
+            self.wait_until(now).is_none(),
+            "a call is admitted only when it may leave"
+        );
+        self.due_us = self.due_us.max(now.0.saturating_mul(1_000)) + self.interval_us;
+    }
+}
+
+#[cfg(test)]
+mod tests;
