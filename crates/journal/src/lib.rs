@@ -27,6 +27,8 @@ pub mod position;
 mod segment;
 pub mod store;
 
+#[cfg(any(test, feature = "sim"))]
+pub use disk::sim::{CrashPolicy, Fault, SimDisk};
 pub use disk::{Disk, DiskFile, DiskLock, os::OsDisk};
 pub use error::{Error, ErrorKind};
 pub use folder::{Folder, FolderMeta};

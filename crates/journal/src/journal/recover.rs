@@ -52,6 +52,9 @@ pub(super) fn open(
         .and_then(|()| disk.sync_dir(""))
         .map_err(|error| Error::io(dir, "create the folder", error))?;
     let (numbers, unfinished) = list(&*disk, dir)?;
+    // A killed process may have left names that are not durable yet.
+    disk.sync_dir(dir)
+        .map_err(|error| Error::io(dir, "sync the folder", error))?;
     let run = newest_run(&numbers);
     if numbers.is_empty() {
         remove_all(&*disk, &unfinished)?;

@@ -39,7 +39,15 @@ impl RedbStore {
     /// [`ErrorKind::Corrupt`] if the file is not a store, or a damaged one. It is left as it is.
     pub fn open(disk: &dyn Disk, name: &str, cache_bytes: usize) -> Result<Self, Error> {
         let store = match disk.open(name) {
-            Ok(file) => Self::on_file(name, file, cache_bytes)?,
+            Ok(file) => {
+                // Read only what is on the medium: a killed process may have left writes in the
+                // cache, and after a failed sync the cache may hold bytes that never got there.
+                file.sync_data()
+                    .and_then(|()| file.drop_cache())
+                    .and_then(|()| disk.sync_dir(""))
+                    .map_err(|error| Error::io(name, "sync", error))?;
+                Self::on_file(name, file, cache_bytes)?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Self::create(disk, name, cache_bytes)?
             }
