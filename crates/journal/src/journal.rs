@@ -28,8 +28,6 @@ mod options;
 pub(crate) mod recover;
 pub(crate) mod scan;
 mod spares;
-#[cfg(test)]
-mod tests;
 
 pub use options::Options;
 pub use recover::Recovery;
