@@ -1,0 +1,246 @@
+//! A run's history as users see it: one flat object for each entry.
+//!
+//! Which fields an entry has depends on its `type`. It is one struct and not an enum, because a user's JSON must pass
+//! through untouched, and a tagged enum would take it apart.
+
+use crate::core::entry::{Command, Entry, Notification, Outcome, TaskOptions};
+use crate::core::payload::Payload;
+use crate::egress::RetryBody;
+use crate::failure::FailureBody;
+use crate::json::json_of;
+use crate::timestamp::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// `GET …/history`: part of a run's history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HistoryPage {
+    /// The entries, in order.
+    pub entries: Vec<EntryBody>,
+    /// What to give as `from` to go on; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<u32>,
+}
+
+macro_rules! entry_body {
+    ($( $(#[$doc:meta])* $field:ident: $type:ty, )*) => {
+        /// One entry of a run's history.
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+        pub struct EntryBody {
+            /// Its place, from 0.
+            pub index: u32,
+            /// What kind of entry it is.
+            #[serde(rename = "type")]
+            pub kind: String,
+            $( $(#[$doc])* #[serde(default, skip_serializing_if = "Option::is_none")] pub $field: Option<$type>, )*
+        }
+    };
+}
+
+entry_body! {
+    /// When it was noted; commands have the time of the notifications before them.
+    at: Time,
+    /// The command's number, or the number of the command that it answers.
+    command: u32,
+    /// `turn`: one past the last notification that the turn consumed.
+    upto: u32,
+    /// `task_scheduled`: the service.
+    service: String,
+    /// `task_scheduled`: the task.
+    task: String,
+    /// `started`, `task_scheduled`: the argument.
+    input: Box<RawValue>,
+    /// `task_completed`, `step_completed`, `finished`: what it returned.
+    result: Box<RawValue>,
+    /// `task_failed`, `step_failed`, `finished`: why.
+    failure: FailureBody,
+    /// `signal`: the channel.
+    channel: String,
+    /// `signal`, `property_set`: the value.
+    value: Box<RawValue>,
+    /// `property_set`, `step_begun`: the name.
+    name: String,
+    /// `timer_set`: when it is due.
+    due_at: Time,
+    /// `tags_added`, `tags_removed`: the tags.
+    tags: Vec<String>,
+    /// `cancel_requested`: why.
+    reason: String,
+    /// `job_created`: the destination.
+    destination: String,
+    /// `job_created`: the lane.
+    lane: String,
+    /// `job_created`: the kind of object.
+    object_type: String,
+    /// `job_created`: what happened to it.
+    action: String,
+    /// `task_scheduled`: how failed attempts are repeated, if the code said so.
+    retry: RetryBody,
+    /// `task_scheduled`: how long an attempt may take, in milliseconds.
+    attempt_timeout_ms: u64,
+    /// `task_scheduled`: how long all attempts may take, in milliseconds.
+    total_timeout_ms: u64,
+}
+
+impl EntryBody {
+    /// The entry at `index`.
+    #[must_use]
+    pub fn of(index: u32, entry: &Entry) -> Self {
+        let mut body = match entry {
+            Entry::Notification(at, notification) => Self {
+                at: Some(Time(*at)),
+                ..Self::of_notification(notification)
+            },
+            Entry::Turn { upto } => Self {
+                upto: Some(*upto),
+                ..Self::of_kind("turn")
+            },
+            Entry::Command(command) => Self::of_command(command),
+        };
+        body.index = index;
+        body
+    }
+
+    fn of_kind(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn of_outcome(kinds: [&str; 2], outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Completed(result) => Self {
+                result: Some(json_of(result)),
+                ..Self::of_kind(kinds[0])
+            },
+            Outcome::Failed(failure) => Self {
+                failure: Some(failure.into()),
+                ..Self::of_kind(kinds[1])
+            },
+        }
+    }
+
+    fn of_notification(notification: &Notification) -> Self {
+        match notification {
+            Notification::Started { input, .. } => Self {
+                input: Some(json_of(input)),
+                ..Self::of_kind("started")
+            },
+            Notification::TaskCompleted { command, result } => Self {
+                command: Some(command.0),
+                result: Some(json_of(result)),
+                ..Self::of_kind("task_completed")
+            },
+            Notification::TaskFailed { command, failure } => Self {
+                command: Some(command.0),
+                failure: Some(failure.into()),
+                ..Self::of_kind("task_failed")
+            },
+            Notification::TimerFired { command } => Self {
+                command: Some(command.0),
+                ..Self::of_kind("timer_fired")
+            },
+            Notification::Signal {
+                channel, payload, ..
+            } => Self {
+                channel: Some(channel.to_string()),
+                value: Some(json_of(payload)),
+                ..Self::of_kind("signal")
+            },
+            Notification::StepDone { command, outcome } => Self {
+                command: Some(command.0),
+                ..Self::of_outcome(["step_completed", "step_failed"], outcome)
+            },
+            Notification::CancelRequested { reason } => Self {
+                reason: Some(reason.to_string()),
+                ..Self::of_kind("cancel_requested")
+            },
+        }
+    }
+
+    fn of_command(command: &Command) -> Self {
+        match command {
+            Command::ScheduleTask {
+                command,
+                service,
+                task,
+                input,
+                options,
+            } => Self {
+                command: Some(command.0),
+                service: Some(service.to_string()),
+                task: Some(task.to_string()),
+                ..Self::of_task(input, options)
+            },
+            Command::StartTimer { command, at } => Self {
+                command: Some(command.0),
+                due_at: Some(Time(*at)),
+                ..Self::of_kind("timer_set")
+            },
+            Command::CancelTimer { target } => Self {
+                command: Some(target.0),
+                ..Self::of_kind("timer_cancelled")
+            },
+            Command::SetProperty { name, value } => Self {
+                name: Some(name.to_string()),
+                value: Some(json_of(value)),
+                ..Self::of_kind("property_set")
+            },
+            Command::AddTags { tags } => Self {
+                tags: Some(tags.iter().map(ToString::to_string).collect()),
+                ..Self::of_kind("tags_added")
+            },
+            Command::RemoveTags { tags } => Self {
+                tags: Some(tags.iter().map(ToString::to_string).collect()),
+                ..Self::of_kind("tags_removed")
+            },
+            Command::BeginStep { command, name } => Self {
+                command: Some(command.0),
+                name: Some(name.to_string()),
+                ..Self::of_kind("step_begun")
+            },
+            Command::CreateJob { command, job } => Self {
+                command: Some(command.0),
+                destination: Some(job.destination.to_string()),
+                lane: Some(job.lane.to_string()),
+                object_type: Some(job.object_type.to_string()),
+                action: Some(job.action.to_string()),
+                ..Self::of_kind("job_created")
+            },
+            Command::Finish { outcome } => Self::of_outcome(["finished", "finished"], outcome),
+        }
+    }
+
+    fn of_task(input: &Payload, options: &TaskOptions) -> Self {
+        Self {
+            input: Some(json_of(input)),
+            retry: options.retry.as_ref().map(RetryBody::from),
+            attempt_timeout_ms: options.attempt_timeout_ms,
+            total_timeout_ms: options.total_timeout_ms,
+            ..Self::of_kind("task_scheduled")
+        }
+    }
+}
+
+/// The entries in `chunks`, the first of which has the index `first`; those below `from` are left out.
+///
+/// # Errors
+/// If a chunk is not an array of entries.
+pub fn entries_in(
+    first: u32,
+    chunks: &[Payload],
+    from: u32,
+) -> Result<Vec<EntryBody>, minicbor::decode::Error> {
+    let mut bodies = Vec::new();
+    let mut index = first;
+    for chunk in chunks {
+        for entry in minicbor::decode::<Vec<Entry>>(chunk)? {
+            if index >= from {
+                bodies.push(EntryBody::of(index, &entry));
+            }
+            index += 1;
+        }
+    }
+    Ok(bodies)
+}

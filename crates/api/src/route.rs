@@ -1,0 +1,90 @@
+//! The table of the HTTP API: which operations there are, and at which address.
+//!
+//! The server builds its router from it, by a `match` over [`Operation`]: an operation without a handler does not compile.
+//! `openapi.json` is compared with it by a test.
+
+/// A method of HTTP that the API uses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Does something.
+    Post,
+    /// Creates or replaces.
+    Put,
+}
+
+impl Method {
+    /// As it is written in a request.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+macro_rules! routes {
+    ($( $method:ident $path:literal $operation:ident $name:literal, )*) => {
+        /// What a request may ask for. The names are the `operationId`s of the OpenAPI document.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Operation {
+            $( #[doc = concat!("`", $path, "`")] $operation, )*
+        }
+
+        impl Operation {
+            /// The `operationId`.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $( Self::$operation => $name, )* }
+            }
+        }
+
+        /// Every route, in the order in which the document lists them.
+        pub const ROUTES: &[Route] = &[
+            $( Route { method: Method::$method, path: $path, operation: Operation::$operation }, )*
+        ];
+    };
+}
+
+/// One operation and where it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// What it does.
+    pub operation: Operation,
+}
+
+routes! {
+    Post "/v1/workflows/{workflow}/runs" StartRun "start_run",
+    Get "/v1/runs" ListRuns "list_runs",
+    Get "/v1/workflows/{workflow}/runs/{id}" ShowRun "show_run",
+    Get "/v1/workflows/{workflow}/runs/{id}/history" ShowHistory "show_history",
+    Get "/v1/workflows/{workflow}/runs/{id}/result" AwaitResult "await_result",
+    Get "/v1/workflows/{workflow}/runs/{id}/properties/{name}" ShowProperty "show_property",
+    Post "/v1/workflows/{workflow}/runs/{id}/signals/{channel}" SignalRun "signal_run",
+    Post "/v1/workflows/{workflow}/runs/{id}/cancel" CancelRun "cancel_run",
+    Post "/v1/workflows/{workflow}/runs/{id}/terminate" TerminateRun "terminate_run",
+    Post "/v1/workflows/{workflow}/runs/{id}/pause" PauseRun "pause_run",
+    Post "/v1/workflows/{workflow}/runs/{id}/resume" ResumeRun "resume_run",
+    Get "/v1/egress/destinations" ListDestinations "list_destinations",
+    Put "/v1/egress/destinations/{name}" PutDestination "put_destination",
+    Get "/v1/egress/destinations/{name}" ShowDestination "show_destination",
+    Post "/v1/egress/jobs" CreateJobs "create_jobs",
+    Get "/v1/egress/destinations/{name}/jobs" ListJobs "list_jobs",
+    Get "/v1/egress/destinations/{name}/jobs/{id}" ShowJob "show_job",
+    Post "/v1/egress/destinations/{name}/jobs/{id}/replay" ReplayJob "replay_job",
+    Post "/v1/egress/destinations/{name}/jobs/{id}/cancel" CancelJob "cancel_job",
+    Get "/v1/connect" Connect "connect",
+    Get "/v1/errors/{code}" ExplainCode "explain_code",
+    Get "/v1/openapi.json" OpenApi "openapi",
+    Get "/healthz" Healthz "healthz",
+    Get "/readyz" Readyz "readyz",
+    Get "/metrics" Metrics "metrics",
+    Get "/" Index "index",
+}
