@@ -1,0 +1,671 @@
+use super::world::*;
+use crate::code::Code;
+use crate::effect::Effect;
+use crate::entry::{Command, Entry, Notification, Outcome};
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{CommandId, Nonce, RequestId};
+use crate::payload::Name;
+use crate::peer::{FromPeer, OnConflict, Op, Reply, RunFilter, ToPeer};
+use crate::run::RunStatus;
+use crate::time::Timestamp;
+use std::vec;
+use std::vec::Vec;
+
+fn status(world: &mut World, id: &str) -> RunStatus {
+    match world.ask(Op::DescribeRun { run: run_id(id) }) {
+        Some(Ok(Reply::Run(run))) => run.status,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn code(answer: Option<Result<Reply, crate::peer::Rejection>>) -> Code {
+    answer.expect("an answer").expect_err("a refusal").code
+}
+
+fn signal(id: &str, value: &str, nonce: u128) -> Op {
+    Op::Signal {
+        run: run_id(id),
+        channel: Name::from("approvals"),
+        payload: json(value),
+        nonce: Nonce(nonce),
+    }
+}
+
+#[test]
+fn a_run_goes_from_start_to_result() {
+    let mut world = World::new();
+    assert_eq!(
+        world.start("a"),
+        Some(Ok(Reply::Started {
+            created: true,
+            version: 1
+        }))
+    );
+    world.play(WORKER, true, vec![task(0)]);
+    world.finish_task(WORKER, completed("7"));
+    world.play(WORKER, true, vec![finish()]);
+    let outcome = world.ask(Op::AwaitOutcome { run: run_id("a") });
+    let expected = Reply::Outcome {
+        status: RunStatus::Completed,
+        outcome: completed("\"out\""),
+    };
+    assert_eq!(outcome, Some(Ok(expected)));
+    let kinds: Vec<_> = world.history("a").iter().map(kind).collect();
+    assert_eq!(
+        kinds,
+        vec![
+            "started",
+            "turn",
+            "command",
+            "task completed",
+            "turn",
+            "command"
+        ]
+    );
+}
+
+fn kind(entry: &Entry) -> &'static str {
+    match entry {
+        Entry::Notification(_, Notification::Started { .. }) => "started",
+        Entry::Notification(_, Notification::TaskCompleted { .. }) => "task completed",
+        Entry::Notification(..) => "notification",
+        Entry::Turn { .. } => "turn",
+        Entry::Command(_) => "command",
+    }
+}
+
+#[test]
+fn every_step_of_a_run_survives_a_crash() {
+    for crash_after in 0..4 {
+        let mut world = World::new();
+        let mut step = 0;
+        let mut maybe_crash = |world: &mut World| {
+            if step == crash_after {
+                world.crash();
+            }
+            step += 1;
+        };
+        world.start("a");
+        maybe_crash(&mut world);
+        world.play(WORKER, true, vec![task(0)]);
+        maybe_crash(&mut world);
+        world.finish_task(WORKER, completed("7"));
+        maybe_crash(&mut world);
+        world.play(WORKER, true, vec![finish()]);
+        maybe_crash(&mut world);
+        assert_eq!(
+            status(&mut world, "a"),
+            RunStatus::Completed,
+            "crash after {crash_after}"
+        );
+    }
+}
+
+#[test]
+fn a_result_awaited_early_is_answered_when_the_run_ends() {
+    let mut world = World::new();
+    world.start("a");
+    assert_eq!(world.ask(Op::AwaitOutcome { run: run_id("a") }), None);
+    let request = world.last_request();
+    world.play(WORKER, true, vec![finish()]);
+    assert!(matches!(
+        world.answer(request),
+        Some(Ok(Reply::Outcome {
+            status: RunStatus::Completed,
+            ..
+        }))
+    ));
+}
+
+#[test]
+fn an_id_is_given_once() {
+    let mut world = World::new();
+    world.start("a");
+    assert_eq!(code(world.start("a")), Code::RunExists);
+    let mut attach = start_of("a");
+    attach.on_conflict = OnConflict::Attach;
+    let attached = world.ask(Op::Start(attach));
+    assert_eq!(
+        attached,
+        Some(Ok(Reply::Started {
+            created: false,
+            version: 1
+        }))
+    );
+}
+
+#[test]
+fn a_repeated_start_gets_the_same_answer() {
+    let mut world = World::new();
+    let mut start = start_of("a");
+    start.nonce = Nonce(9);
+    assert_eq!(
+        world.ask(Op::Start(start.clone())),
+        Some(Ok(Reply::Started {
+            created: true,
+            version: 1
+        }))
+    );
+    world.crash();
+    assert_eq!(
+        world.ask(Op::Start(start)),
+        Some(Ok(Reply::Started {
+            created: false,
+            version: 1
+        }))
+    );
+}
+
+#[test]
+fn signals_are_kept_from_the_start_and_in_order() {
+    let mut world = World::new();
+    world.start("a");
+    for value in ["1", "2", "3"] {
+        assert_eq!(world.ask(signal("a", value, 0)), Some(Ok(Reply::Done)));
+    }
+    world.crash();
+    let turn = world.turn(WORKER).expect("a turn");
+    let values: Vec<_> = turn
+        .chunks
+        .iter()
+        .flat_map(entries_of)
+        .filter_map(|entry| match entry {
+            Entry::Notification(_, Notification::Signal { payload, .. }) => Some(payload),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(values, vec![json("1"), json("2"), json("3")]);
+}
+
+#[test]
+fn a_repeated_signal_counts_once_also_after_a_crash() {
+    let mut world = World::new();
+    world.start("a");
+    world.ask(signal("a", "1", 5));
+    world.ask(signal("a", "1", 5));
+    world.crash();
+    assert_eq!(world.ask(signal("a", "1", 5)), Some(Ok(Reply::Done)));
+    world.ask(signal("a", "2", 6));
+    assert_eq!(world.history("a").len(), 3);
+}
+
+#[test]
+fn a_signal_to_a_finished_or_unknown_run_is_refused() {
+    let mut world = World::new();
+    assert_eq!(code(world.ask(signal("a", "1", 0))), Code::RunNotFound);
+    world.start("a");
+    world.play(WORKER, true, vec![finish()]);
+    assert_eq!(code(world.ask(signal("a", "1", 0))), Code::RunFinished);
+}
+
+#[test]
+fn a_worker_that_holds_a_run_gets_only_what_is_new() {
+    let mut world = World::new();
+    world.start("a");
+    world.play(WORKER, true, vec![]);
+    world.ask(signal("a", "1", 0));
+    let turn = world.turn(WORKER).expect("a turn");
+    assert_eq!(
+        (turn.from, turn.consumed),
+        (2, 1),
+        "entries 0 and 1 are the start and the turn"
+    );
+    world.report(WORKER, FromPeer::TurnDone(done_of(&turn, false, vec![])));
+    world.ask(signal("a", "2", 0));
+    let turn = world.turn(WORKER).expect("a turn");
+    assert_eq!(turn.from, 0, "it let go of the run");
+}
+
+#[test]
+fn what_arrives_during_a_turn_is_for_the_next_one() {
+    let mut world = World::new();
+    world.start("a");
+    let turn = world.turn(WORKER).expect("a turn");
+    world.ask(signal("a", "1", 0));
+    assert!(world.turn(OTHER).is_none(), "one turn at a time");
+    world.report(
+        WORKER,
+        FromPeer::TurnDone(done_of(&turn, true, vec![task(0)])),
+    );
+    let next = world.turn(WORKER).expect("a turn");
+    assert_eq!((next.from, next.consumed), (1, 1));
+    let entries: Vec<_> = next.chunks.iter().flat_map(entries_of).collect();
+    assert_eq!(
+        entries.iter().map(kind).collect::<Vec<_>>(),
+        vec!["notification", "turn", "command"]
+    );
+}
+
+#[test]
+fn a_turn_behind_a_result_saves_a_round() {
+    let mut world = World::new();
+    world.start("a");
+    let done = world.play(WORKER, true, vec![task(0)]);
+    let attempt = world.task(WORKER).expect("a task");
+    let then = crate::peer::TurnDone {
+        run: done.run,
+        token: done.token,
+        from: 1,
+        upto: 4,
+        commands: vec![finish()],
+        held: true,
+    };
+    world.report(
+        WORKER,
+        FromPeer::TaskDone {
+            run: attempt.run,
+            command: attempt.command,
+            token: attempt.token,
+            outcome: completed("7"),
+            then: Some(then),
+        },
+    );
+    assert_eq!(status(&mut world, "a"), RunStatus::Completed);
+}
+
+#[test]
+fn a_turn_that_ran_ahead_is_dropped_and_its_result_kept() {
+    let mut world = World::new();
+    world.start("a");
+    let done = world.play(WORKER, true, vec![task(0)]);
+    let attempt = world.task(WORKER).expect("a task");
+    world.ask(signal("a", "1", 0));
+    let then = crate::peer::TurnDone {
+        run: done.run,
+        token: done.token,
+        from: 1,
+        upto: 4,
+        commands: vec![finish()],
+        held: true,
+    };
+    world.report(
+        WORKER,
+        FromPeer::TaskDone {
+            run: attempt.run,
+            command: attempt.command,
+            token: attempt.token,
+            outcome: completed("7"),
+            then: Some(then),
+        },
+    );
+    assert_eq!(status(&mut world, "a"), RunStatus::Running);
+    let turn = world.turn(WORKER).expect("the turn comes again");
+    assert_eq!(turn.from, 0);
+    let entries: Vec<_> = turn.chunks.iter().flat_map(entries_of).collect();
+    assert!(matches!(
+        entries.last(),
+        Some(Entry::Notification(_, Notification::TaskCompleted { .. }))
+    ));
+}
+
+#[test]
+fn a_late_turn_is_refused() {
+    let mut world = World::new();
+    world.start("a");
+    let turn = world.turn(WORKER).expect("a turn");
+    world.feed(crate::input::Input::PeerGone { peer: WORKER });
+    let again = world.turn(OTHER).expect("the turn goes to another worker");
+    world.report(
+        WORKER,
+        FromPeer::TurnDone(done_of(&turn, true, vec![finish()])),
+    );
+    assert!(world.takes(|effect| matches!(effect,
+        Effect::Tell { message: ToPeer::Refused { rejection, .. }, .. }
+            if rejection.code == Code::TokenStale)));
+    assert_eq!(status(&mut world, "a"), RunStatus::Running);
+    world.report(
+        OTHER,
+        FromPeer::TurnDone(done_of(&again, true, vec![finish()])),
+    );
+    assert_eq!(status(&mut world, "a"), RunStatus::Completed);
+}
+
+#[test]
+fn a_turn_from_before_a_crash_is_refused() {
+    let mut world = World::new();
+    world.start("a");
+    let turn = world.turn(WORKER).expect("a turn");
+    world.crash();
+    world.turn(WORKER).expect("the turn comes again");
+    world.report(
+        WORKER,
+        FromPeer::TurnDone(done_of(&turn, true, vec![finish()])),
+    );
+    assert_eq!(status(&mut world, "a"), RunStatus::Running);
+}
+
+#[test]
+fn timers_are_never_early_and_fire_once() {
+    let mut world = World::new();
+    world.start("a");
+    let at = Timestamp(world.now + 5_000);
+    world.play(
+        WORKER,
+        true,
+        vec![Command::StartTimer {
+            command: CommandId(0),
+            at,
+        }],
+    );
+    world.pass(4_999);
+    assert!(world.turn(WORKER).is_none());
+    world.crash();
+    world.pass(1);
+    let turn = world.turn(WORKER).expect("the timer has fired");
+    world.report(WORKER, FromPeer::TurnDone(done_of(&turn, true, vec![])));
+    world.crash();
+    world.pass(100_000);
+    assert!(world.turn(WORKER).is_none(), "it fires once");
+}
+
+#[test]
+fn a_timer_that_came_due_during_an_outage_fires_afterwards() {
+    let mut world = World::new();
+    world.start("a");
+    let at = Timestamp(world.now + 5_000);
+    world.play(
+        WORKER,
+        true,
+        vec![Command::StartTimer {
+            command: CommandId(0),
+            at,
+        }],
+    );
+    world.now += 3_600_000;
+    world.crash();
+    world.pass(0);
+    assert!(world.turn(WORKER).is_some());
+}
+
+#[test]
+fn a_cancelled_timer_does_not_fire() {
+    let mut world = World::new();
+    world.start("a");
+    let at = Timestamp(world.now + 5_000);
+    world.play(
+        WORKER,
+        true,
+        vec![Command::StartTimer {
+            command: CommandId(0),
+            at,
+        }],
+    );
+    world.ask(signal("a", "1", 0));
+    world.play(
+        WORKER,
+        true,
+        vec![Command::CancelTimer {
+            target: CommandId(0),
+        }],
+    );
+    assert_eq!(world.shard.next_deadline(Timestamp(world.now)), None);
+    world.pass(10_000);
+    assert!(world.turn(WORKER).is_none());
+}
+
+#[test]
+fn an_open_step_is_run_again_when_its_worker_is_gone() {
+    let mut world = World::new();
+    world.start("a");
+    let step = Command::BeginStep {
+        command: CommandId(0),
+        name: Name::from("price"),
+    };
+    world.play(WORKER, false, vec![step]);
+    assert!(world.turn(WORKER).is_none(), "its worker runs the step");
+    world.feed(crate::input::Input::PeerGone { peer: WORKER });
+    let turn = world.turn(OTHER).expect("another worker gets the run");
+    world.report(OTHER, FromPeer::TurnDone(done_of(&turn, true, vec![])));
+    let (run, command) = (turn.run, CommandId(0));
+    let late = FromPeer::StepDone {
+        run,
+        command,
+        outcome: completed("1"),
+        then: None,
+    };
+    world.report(WORKER, late);
+    assert!(
+        world.turn(OTHER).is_none(),
+        "the first worker's answer came too late"
+    );
+    let outcome = completed("2");
+    let done = FromPeer::StepDone {
+        run,
+        command,
+        outcome: outcome.clone(),
+        then: None,
+    };
+    world.report(OTHER, done.clone());
+    world.report(OTHER, done);
+    let steps = world.history("a").into_iter().filter(|entry| {
+        *entry
+            == Entry::Notification(
+                Timestamp(world.now),
+                Notification::StepDone {
+                    command,
+                    outcome: outcome.clone(),
+                },
+            )
+    });
+    assert_eq!(steps.count(), 1, "a step's result is recorded once");
+    world.crash();
+}
+
+#[test]
+fn a_cancelled_run_cleans_up_and_ends_as_cancelled() {
+    let mut world = World::new();
+    world.start("a");
+    world.play(WORKER, true, vec![task(0)]);
+    let cancel = Op::Cancel {
+        run: run_id("a"),
+        reason: Name::from("changed my mind"),
+    };
+    assert_eq!(world.ask(cancel.clone()), Some(Ok(Reply::Done)));
+    assert_eq!(world.ask(cancel), Some(Ok(Reply::Done)));
+    world.play(WORKER, true, vec![task(1)]);
+    world.finish_task(WORKER, completed("0"));
+    world.finish_task(WORKER, completed("1"));
+    let failure = Failure::new(FailureKind::Cancelled, "TL0076", "cancelled");
+    world.play(
+        WORKER,
+        true,
+        vec![Command::Finish {
+            outcome: Outcome::Failed(failure),
+        }],
+    );
+    assert_eq!(status(&mut world, "a"), RunStatus::Cancelled);
+}
+
+#[test]
+fn a_terminated_run_is_final_and_its_work_abandoned() {
+    let mut world = World::new();
+    world.start("a");
+    let at = Timestamp(world.now + 5_000);
+    let timer = Command::StartTimer {
+        command: CommandId(1),
+        at,
+    };
+    world.play(WORKER, true, vec![task(0), timer]);
+    let attempt = world.task(WORKER).expect("a task");
+    world.ask(Op::Terminate {
+        run: run_id("a"),
+        reason: Name::from("enough"),
+    });
+    assert_eq!(status(&mut world, "a"), RunStatus::Terminated);
+    assert!(world.takes(|effect| matches!(effect,
+        Effect::Tell { message: ToPeer::AbandonTask { token, .. }, .. } if *token == attempt.token)));
+    world.crash();
+    assert_eq!(world.shard.counters().timers, 0);
+    assert!(world.task(WORKER).is_none());
+}
+
+#[test]
+fn a_stuck_turn_pauses_the_run_and_resume_tries_again() {
+    let mut world = World::new();
+    world.start("a");
+    let turn = world.turn(WORKER).expect("a turn");
+    let reason = Name::from("TL0074: entry 3 was `charge`, now `refund`");
+    world.report(
+        WORKER,
+        FromPeer::TurnStuck {
+            run: turn.run,
+            token: turn.token,
+            reason,
+        },
+    );
+    assert_eq!(status(&mut world, "a"), RunStatus::Paused);
+    assert!(world.turn(WORKER).is_none());
+    world.crash();
+    assert_eq!(status(&mut world, "a"), RunStatus::Paused);
+    assert_eq!(
+        world.ask(Op::Resume { run: run_id("a") }),
+        Some(Ok(Reply::Done))
+    );
+    world.play(WORKER, true, vec![finish()]);
+    assert_eq!(status(&mut world, "a"), RunStatus::Completed);
+    assert_eq!(
+        code(world.ask(Op::Resume { run: run_id("a") })),
+        Code::RunFinished
+    );
+}
+
+#[test]
+fn a_turn_that_breaks_the_rules_pauses_the_run() {
+    let mut world = World::new();
+    world.start("a");
+    world.play(WORKER, true, vec![finish(), task(0)]);
+    assert_eq!(status(&mut world, "a"), RunStatus::Paused);
+    let described = world.ask(Op::Waits { run: run_id("a") });
+    let Some(Ok(Reply::Waits(waits))) = described else {
+        panic!("{described:?}")
+    };
+    assert!(waits[0].contains("TL0029"), "{waits:?}");
+}
+
+#[test]
+fn properties_are_read_without_a_worker() {
+    let mut world = World::new();
+    world.start("a");
+    let name = Name::from("status");
+    let set = Command::SetProperty {
+        name: name.clone(),
+        value: json("\"paid\""),
+    };
+    world.play(WORKER, true, vec![set]);
+    world.crash();
+    let property = |name: &str| Op::Property {
+        run: run_id("a"),
+        name: Name::from(name),
+    };
+    assert_eq!(
+        world.ask(property("status")),
+        Some(Ok(Reply::Property(json("\"paid\""))))
+    );
+    assert_eq!(code(world.ask(property("price"))), Code::PropertyNotFound);
+}
+
+#[test]
+fn every_run_is_listed_once_page_by_page() {
+    let mut world = World::new();
+    for number in 0..25 {
+        world.start(&std::format!("run-{number}"));
+    }
+    let mut filter = RunFilter {
+        limit: 4,
+        ..RunFilter::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let answer = world.ask(Op::ListRuns(filter.clone()));
+        let Some(Ok(Reply::Runs { runs, next })) = answer else {
+            panic!("{answer:?}")
+        };
+        seen.extend(runs.into_iter().map(|run| run.id.id));
+        if next.is_none() {
+            break;
+        }
+        filter.after = next;
+    }
+    assert_eq!(seen.len(), 25);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 25);
+    filter = RunFilter {
+        id: Some(Name::from("run-7")),
+        limit: 10,
+        ..RunFilter::default()
+    };
+    let answer = world.ask(Op::ListRuns(filter));
+    assert!(matches!(answer, Some(Ok(Reply::Runs { runs, next: None })) if runs.len() == 1));
+}
+
+#[test]
+fn finished_runs_go_after_the_retention_time() {
+    let mut world = World::new();
+    world.settings.retention_ms = 10_000;
+    world.crash();
+    for id in ["a", "b"] {
+        world.start(id);
+        world.play(WORKER, true, vec![finish()]);
+    }
+    world.start("c");
+    world.pass(9_999);
+    assert_eq!(status(&mut world, "a"), RunStatus::Completed);
+    world.pass(1);
+    assert_eq!(
+        code(world.ask(Op::DescribeRun { run: run_id("a") })),
+        Code::RunNotFound
+    );
+    assert_eq!(status(&mut world, "c"), RunStatus::Running);
+    let left = world
+        .rows
+        .0
+        .keys()
+        .filter(|key| key.starts_with(b"rh"))
+        .count();
+    assert_eq!(left, 1, "only the history of `c` is left");
+    assert_eq!(
+        world.shard.next_deadline(Timestamp(world.now)),
+        None,
+        "and nothing more wakes it"
+    );
+}
+
+#[test]
+fn a_history_is_read_in_pages() {
+    let mut world = World::new();
+    world.start("a");
+    for number in 0..200_u32 {
+        world.ask(signal("a", &std::format!("{number}"), 0));
+    }
+    let (mut from, mut entries) = (150, Vec::new());
+    loop {
+        let answer = world.ask(Op::History {
+            run: run_id("a"),
+            from,
+        });
+        let Some(Ok(Reply::History {
+            from: first,
+            chunks,
+            next,
+        })) = answer
+        else {
+            panic!("{answer:?}")
+        };
+        assert!(first <= from);
+        entries.extend(chunks.iter().flat_map(entries_of));
+        let Some(next) = next else { break };
+        from = next;
+    }
+    assert_eq!(entries.len(), 51);
+}
+
+#[test]
+fn an_answer_to_nobody_is_no_error() {
+    let mut world = World::new();
+    world.start("a");
+    assert_eq!(world.ask(Op::AwaitOutcome { run: run_id("a") }), None);
+    world.feed(crate::input::Input::PeerGone { peer: CLIENT });
+    world.play(WORKER, true, vec![finish()]);
+    assert_eq!(world.answer(RequestId(2)), None);
+}
