@@ -1,13 +1,15 @@
 //! A shard: the one writer of its slice of the key space.
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
-//! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`tasks`],
-//! [`timers`], [`egress`] (destinations, lanes, jobs), [`mail`] (messages between shards) and [`sweep`] (retention).
+//! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
+//! [`hot`] (runs in memory), [`tasks`], [`timers`], [`egress`] (destinations, lanes, jobs), [`mail`] (messages between shards) and [`sweep`] (retention).
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
 
 mod egress;
+mod history;
+mod hot;
 mod invariants;
 mod mail;
 mod runs;
@@ -93,7 +95,7 @@ pub struct Shard {
     keys: Keys,
     /// Tokens count up from the epoch's first, so that no token of an earlier life is ever given out again.
     last_token: u64,
-    runs: runs::Runs,
+    runs: hot::Runs,
     /// Runs ready for a turn, by workflow and version.
     turns: BTreeMap<(Name, u32), VecDeque<RunKey>>,
     tasks: tasks::Tasks,
@@ -128,7 +130,7 @@ impl Shard {
             settings,
             keys,
             last_token: epoch << TOKEN_BITS,
-            runs: runs::Runs::default(),
+            runs: hot::Runs::default(),
             turns: BTreeMap::new(),
             tasks: tasks::Tasks::default(),
             timers: timers::Timers::default(),

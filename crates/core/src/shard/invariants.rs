@@ -110,7 +110,8 @@ impl Shard {
             if ended != is_final || (is_final && open.1 > 0) {
                 return Err(broken("RUN-FINAL", format!("{}", run.id)));
             }
-            let lengths = (0..run.chunks).map(|n| super::runs::chunk_len(&self.chunk(io, *key, n)));
+            let lengths =
+                (0..run.chunks).map(|n| super::history::chunk_len(&self.chunk(io, *key, n)));
             if lengths.sum::<u32>() != run.entries || run.entries == 0 {
                 return Err(broken("RUN-HISTORY", format!("{}", run.id)));
             }

@@ -1,7 +1,6 @@
 //! Timers: set by runs, due at an instant, fired once. Never early, and never lost however long the outage.
 
 use super::Shard;
-use super::runs::due_in_words;
 use crate::entry::Notification;
 use crate::ids::{CommandId, RunKey};
 use crate::io::{Io, decode};
@@ -113,8 +112,8 @@ impl Shard {
     /// What a run waits for among its timers, in words.
     pub(super) fn timer_waits(&self, io: &Io<'_>, run: RunKey, waits: &mut Vec<Name>) {
         for (at, command) in self.timers_of(io, run) {
-            let due = due_in_words(at, io.now);
-            waits.push(Name::from(format!("timer {}, due {due}", command.0)));
+            let ms = at.since_ms(io.now);
+            waits.push(Name::from(format!("timer {}, due in {ms} ms", command.0)));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! turn began: compare and append. So a lease is needed for progress, never for safety.
 
 use super::Shard;
-use super::runs::{Holder, Hot, TurnLease, whole_history};
+use super::hot::{Holder, Hot, TurnLease};
 use crate::code::Code;
 use crate::effect::Effect;
 use crate::egress::NewJob;
@@ -78,7 +78,7 @@ impl Shard {
                 if let Some(holder) = hot.holder.take() {
                     io.tell(holder.peer, ToPeer::Forget { run: key });
                 }
-                (0, whole_history(self, io, key, hot.run.chunks))
+                (0, self.whole_history(io, key, hot.run.chunks))
             }
         };
         let token = self.next_token();

@@ -548,7 +548,7 @@ fn properties_are_read_without_a_worker() {
     world.start("a");
     let name = Name::from("status");
     let set = Command::SetProperty {
-        name: name.clone(),
+        name,
         value: json("\"paid\""),
     };
     world.play(WORKER, true, vec![set]);

@@ -1,0 +1,83 @@
+//! A run's history: entries are appended to an open chunk, and chunks are written once.
+//!
+//! Entries of one batch share a chunk (up to a limit), so that a turn costs one row. What has been written is never written
+//! again. A chunk is a CBOR array of [`Entry`], the same on disk and on the wire.
+
+use super::Shard;
+use super::hot::Hot;
+use crate::entry::{Entry, Notification};
+use crate::ids::RunKey;
+use crate::io::{Io, decode, encode_onto};
+use crate::limits::CHUNK_ENTRIES_MAX;
+use crate::payload::Payload;
+use alloc::vec::Vec;
+use minicbor::Encoder;
+
+impl Shard {
+    /// Appends a notification: the run is ready for a turn.
+    pub(super) fn notify(
+        &mut self,
+        io: &mut Io<'_>,
+        key: RunKey,
+        hot: &mut Hot,
+        notification: Notification,
+    ) {
+        hot.run.unconsumed += 1;
+        let entry = Entry::Notification(io.now, notification);
+        self.append(io, key, hot, &entry);
+    }
+
+    /// Appends an entry to the open chunk.
+    pub(super) fn append(&mut self, io: &mut Io<'_>, key: RunKey, hot: &mut Hot, entry: &Entry) {
+        encode_onto(entry, &mut hot.open_chunk);
+        hot.open_entries += 1;
+        hot.changed = true;
+        if hot.open_entries as usize >= CHUNK_ENTRIES_MAX {
+            self.close_chunk(io, key, hot);
+        }
+    }
+
+    /// Writes the open chunk, if it has entries.
+    pub(super) fn close_chunk(&mut self, io: &mut Io<'_>, key: RunKey, hot: &mut Hot) {
+        if hot.open_entries == 0 {
+            return;
+        }
+        let mut chunk = Vec::with_capacity(hot.open_chunk.len() + 3);
+        let head = Encoder::new(&mut chunk)
+            .array(u64::from(hot.open_entries))
+            .map(|_| ());
+        head.expect("writing to memory cannot fail");
+        chunk.append(&mut hot.open_chunk);
+        io.out
+            .change(&self.keys.history(key, hot.run.chunks), Some(&chunk));
+        hot.recent.push((hot.run.entries, Payload::from(chunk)));
+        hot.run.chunks += 1;
+        hot.run.entries += hot.open_entries;
+        hot.open_entries = 0;
+        hot.changed = true;
+    }
+
+    /// A chunk of a run's history.
+    pub(super) fn chunk(&self, io: &Io<'_>, key: RunKey, number: u32) -> Payload {
+        let bytes = io.get_bytes(&self.keys.history(key, number));
+        Payload::from(bytes.expect("a run's chunks live as long as its row"))
+    }
+
+    /// The entries of a chunk.
+    pub(super) fn chunk_entries(&self, io: &Io<'_>, key: RunKey, number: u32) -> Vec<Entry> {
+        decode(&self.chunk(io, key, number))
+    }
+
+    /// The whole history of a run, in chunks.
+    pub(super) fn whole_history(&self, io: &Io<'_>, key: RunKey, chunks: u32) -> Vec<Payload> {
+        (0..chunks)
+            .map(|number| self.chunk(io, key, number))
+            .collect()
+    }
+}
+
+/// How many entries a chunk has.
+pub(super) fn chunk_len(chunk: &[u8]) -> u32 {
+    let length = minicbor::Decoder::new(chunk).array().ok().flatten();
+    u32::try_from(length.expect("a chunk begins with its length")).expect("a chunk is small")
+}
