@@ -7,7 +7,7 @@
 //! Invariants:
 //!
 //! - The checksum covers every byte of the frame after it, padding included, and starts from a
-//!   [`Seed`] that no other segment has. Bytes that an earlier use of a recycled segment left behind
+//!   seed that no other segment has. Bytes that an earlier use of a recycled segment left behind
 //!   are therefore never taken for frames.
 //! - A frame starts at a multiple of [`FRAME_ALIGN`].
 //! - Decoding any bytes whatever never panics.

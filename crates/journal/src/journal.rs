@@ -248,8 +248,12 @@ impl Journal {
                     .write_all_at(bytes, run.offset)
                     .and_then(|()| live.file.sync_data())
             {
-                let path = segment_path(&self.dir, live.number);
-                return Err(self.shelf.poison(Error::io(&path, "write and sync", error)));
+                // Never `Full`, even if that is the cause: part of the frames may be written, so
+                // this call cannot be repeated.
+                let error = Error::new(ErrorKind::Io, "cannot write and sync")
+                    .in_file(&segment_path(&self.dir, live.number))
+                    .caused_by(error);
+                return Err(self.shelf.poison(error));
             }
             self.durable = run.last;
             self.runs.pop_front();

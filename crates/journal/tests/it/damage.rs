@@ -137,6 +137,59 @@ fn a_torn_tail_is_cut_and_does_not_come_back() {
 }
 
 #[test]
+fn a_flush_torn_at_the_front_of_a_segment_does_not_come_back() {
+    let disk = written(1, 9000 - 4096);
+    // Fills a segment, and goes on in the next one with frames that end where a flush may start.
+    // Stops behind the write to that one and before its sync.
+    let next = "journal-0/00000002.seg";
+    let torn = (1..40)
+        .find_map(|operations| {
+            let torn = disk.restart();
+            let (mut journal, _) = open(&torn, Position::ZERO).unwrap();
+            for n in 0..3 {
+                journal.append(1, 2, &[&[n; 5120 - 32]]).unwrap();
+            }
+            torn.stop_at(torn.operations() + operations);
+            journal.flush().unwrap_err();
+            let torn = torn.crash(CrashPolicy::KeepAll, 0);
+            let names = torn.list(DIR).unwrap();
+            let entered =
+                names.contains(&"00000002.seg".to_owned()) && torn.bytes(next)[4096 + 8] != 0;
+            entered.then_some(torn)
+        })
+        .unwrap();
+    // The first frame there is torn, the second one is not.
+    torn.flip_bit(next, 4096 + 100, 0);
+    let (mut journal, frames) = open(&torn, Position::ZERO).unwrap();
+    assert_eq!(frames.len(), 2);
+    assert!(journal.recovery().cut.is_some());
+    journal.append(1, 2, &[&[9; 5120 - 32]]).unwrap();
+    journal.flush().unwrap();
+    drop(journal);
+    let (_, frames) = open(&torn, Position::ZERO).unwrap();
+    assert_eq!(frames.len(), 3);
+    assert_eq!(frames[2].1, vec![9; 5120 - 32]);
+}
+
+#[test]
+fn a_frame_vouches_for_the_segments_before_its_own() {
+    let disk = SimDisk::new();
+    let (mut journal, _) = open(&disk, Position::ZERO).unwrap();
+    for n in 0..4 {
+        journal.append(1, 2, &[&[n; 5000]]).unwrap();
+    }
+    // One flush: nothing was durable when its frames were written.
+    journal.flush().unwrap();
+    drop(journal);
+    disk.flip_bit("journal-0/00000001.seg", 4096 + 5032 + 40, 0);
+    disk.flip_bit("journal-0/00000002.seg", 4096 + 40, 0);
+    let error = open(&disk, Position::ZERO).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert_eq!(error.file(), Some("journal-0/00000001.seg"));
+    assert!(inspect(&disk, DIR).unwrap().damage.is_some());
+}
+
+#[test]
 fn a_large_frame_moves_to_the_next_segment_and_a_larger_one_is_refused() {
     let disk = SimDisk::new();
     let (mut journal, _) = open(&disk, Position::ZERO).unwrap();
