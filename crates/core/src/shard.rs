@@ -2,7 +2,7 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tasks`], [`timers`], [`egress`] (destinations, lanes, jobs), [`mail`] (messages between shards) and [`sweep`] (retention).
+//! [`hot`] (runs in memory), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
@@ -11,6 +11,7 @@ mod egress;
 mod history;
 mod hot;
 mod invariants;
+mod jobs;
 mod mail;
 mod runs;
 mod sweep;

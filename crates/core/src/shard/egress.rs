@@ -7,11 +7,10 @@
 use super::Shard;
 use crate::code::Code;
 use crate::effect::Effect;
-use crate::egress::{Delivery, Destination, HeadOfLine, Job, JobState, NewJob};
+use crate::egress::{Delivery, Destination, HeadOfLine, Job, JobState};
 use crate::gcra::Gcra;
 use crate::ids::{JobId, PeerId, Token};
 use crate::io::{Io, decode};
-use crate::limits::{PAGE_MAX, SCAN_MAX};
 use crate::payload::Name;
 use crate::peer::{Counters, DestinationStatus, Rejection, Reply};
 use crate::queue::Queue;
@@ -26,18 +25,18 @@ use minicbor::{Decode, Encode};
 /// The destinations of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Egress {
-    targets: BTreeMap<Name, Target>,
+    pub(super) targets: BTreeMap<Name, Target>,
     /// Destinations whose row has to be written.
-    changed: BTreeSet<Name>,
+    pub(super) changed: BTreeSet<Name>,
 }
 
 /// A destination with its queue.
 #[derive(Debug)]
-struct Target {
-    row: DestinationRow,
-    queue: Queue<JobId>,
+pub(super) struct Target {
+    pub(super) row: DestinationRow,
+    pub(super) queue: Queue<JobId>,
     /// The last number given out in each lane that has been used since the shard was opened.
-    lanes: BTreeMap<Name, u64>,
+    pub(super) lanes: BTreeMap<Name, u64>,
 }
 
 /// What must survive of a destination, its jobs and lanes aside.
@@ -98,12 +97,12 @@ impl Target {
     }
 
     /// True if jobs may leave at all.
-    fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         !self.row.destination.paused && !self.row.destination.url.is_empty()
     }
 
     /// What holds the whole destination back, in words.
-    fn blocked_on(&self, now: Timestamp) -> Option<Name> {
+    pub(super) fn blocked_on(&self, now: Timestamp) -> Option<Name> {
         let destination = &self.row.destination;
         if destination.url.is_empty() {
             return Some(Name::from(
@@ -251,7 +250,7 @@ impl Shard {
         Ok(Reply::Done)
     }
 
-    fn target(&self, name: &Name) -> Result<&Target, Rejection> {
+    pub(super) fn target(&self, name: &Name) -> Result<&Target, Rejection> {
         self.egress.targets.get(name).ok_or_else(|| {
             Rejection::new(
                 Code::DestinationNotFound,
@@ -277,84 +276,8 @@ impl Shard {
         Reply::Destinations(all.collect())
     }
 
-    /// Jobs that a client wants accepted: refused whole if a destination is not known.
-    pub(super) fn create_jobs_asked(
-        &mut self,
-        io: &mut Io<'_>,
-        jobs: Vec<(JobId, NewJob)>,
-    ) -> Result<Reply, Rejection> {
-        for (_, job) in &jobs {
-            self.target(&job.destination)?;
-        }
-        let total = jobs.len() as u32;
-        let accepted = self.create_jobs(io, jobs, None);
-        Ok(Reply::Jobs {
-            accepted,
-            known: total - accepted,
-        })
-    }
-
-    /// Accepts jobs, each at the end of its lane. A destination that nobody has configured keeps them until somebody does.
-    /// Returns how many were new.
-    pub(super) fn create_jobs(
-        &mut self,
-        io: &mut Io<'_>,
-        jobs: Vec<(JobId, NewJob)>,
-        source: Option<&Name>,
-    ) -> u32 {
-        let mut accepted = 0;
-        let mut touched = BTreeSet::new();
-        for (id, new) in jobs {
-            let name = new.destination.clone();
-            let job_key = self.keys.job(&name, id);
-            if io.get_bytes(&job_key).is_some() {
-                continue;
-            }
-            let target = self
-                .egress
-                .targets
-                .entry(name.clone())
-                .or_insert_with(unconfigured(&name));
-            let lane_key = self.keys.lane(&name, &new.lane);
-            let last = match target.lanes.get_mut(&new.lane) {
-                Some(last) => last,
-                None => {
-                    let last = io.get::<u64>(&lane_key).unwrap_or(0);
-                    target.lanes.entry(new.lane.clone()).or_insert(last)
-                }
-            };
-            *last += 1;
-            io.put(&lane_key, last);
-            let ready_at = new.not_before.unwrap_or(io.now);
-            target
-                .queue
-                .push(io.now, id, Some(new.lane.clone()), ready_at);
-            target.row.accepted += 1;
-            let job = Job {
-                id,
-                lane_sequence: *last,
-                new,
-                created_at: io.now,
-                attempts: 0,
-                ready_at,
-                state: JobState::Pending,
-                last_error: None,
-                settled_at: None,
-                source: source.cloned(),
-            };
-            io.put(&job_key, &job);
-            accepted += 1;
-            touched.insert(name);
-        }
-        for name in touched {
-            self.pump(io, &name);
-            self.egress.changed.insert(name);
-        }
-        accepted
-    }
-
     /// Sends what the limits of a destination admit.
-    fn pump(&mut self, io: &mut Io<'_>, name: &Name) {
+    pub(super) fn pump(&mut self, io: &mut Io<'_>, name: &Name) {
         loop {
             let token = self.next_token();
             let Some(target) = self.egress.targets.get_mut(name) else {
@@ -460,138 +383,6 @@ impl Shard {
         }
     }
 
-    fn find_job(&self, io: &Io<'_>, name: &Name, id: JobId) -> Result<Job, Rejection> {
-        self.target(name)?;
-        io.get(&self.keys.job(name, id)).ok_or_else(|| {
-            let detail = format!("destination `{name}` has no job `{id}`");
-            Rejection::new(Code::JobNotFound, detail)
-        })
-    }
-
-    pub(super) fn describe_job(
-        &self,
-        io: &Io<'_>,
-        name: &Name,
-        id: JobId,
-    ) -> Result<Reply, Rejection> {
-        let job = self.find_job(io, name, id)?;
-        let target = self.target(name)?;
-        let waits = job.state == JobState::Pending;
-        let blocked_on = target.queue.blocked_on(io.now, id).map(Name::from);
-        let blocked_on = if target.is_usable() {
-            blocked_on
-        } else {
-            target.blocked_on(io.now)
-        };
-        Ok(Reply::Job {
-            job,
-            blocked_on: blocked_on.filter(|_| waits),
-        })
-    }
-
-    pub(super) fn list_jobs(
-        &self,
-        io: &Io<'_>,
-        name: &Name,
-        (state, lane): (Option<JobState>, Option<&Name>),
-        after: Option<JobId>,
-        limit: u32,
-    ) -> Result<Reply, Rejection> {
-        self.target(name)?;
-        let limit = limit.clamp(1, PAGE_MAX) as usize;
-        let (mut from, to) = self.keys.jobs(name);
-        if let Some(after) = after {
-            from = self.keys.job(name, after);
-            from.push(0);
-        }
-        let (mut jobs, mut next, mut last, mut seen) = (Vec::new(), None, None, 0);
-        io.scan((&from, &to), &mut |_, value| {
-            if jobs.len() == limit || seen == SCAN_MAX {
-                next = last;
-                return false;
-            }
-            seen += 1;
-            let job: Job = decode(value);
-            last = Some(job.id);
-            if state.is_none_or(|state| state == job.state)
-                && lane.is_none_or(|lane| *lane == job.new.lane)
-            {
-                jobs.push(job);
-            }
-            true
-        });
-        Ok(Reply::JobList { jobs, next })
-    }
-
-    pub(super) fn replay_job(
-        &mut self,
-        io: &mut Io<'_>,
-        name: &Name,
-        id: JobId,
-    ) -> Result<Reply, Rejection> {
-        let mut job = self.find_job(io, name, id)?;
-        if job.state != JobState::Dead {
-            let detail = format!("job `{id}` is {}", job.state.as_str());
-            return Err(Rejection::new(Code::JobNotDead, detail));
-        }
-        let lane_key = self.keys.lane(name, &job.new.lane);
-        let target = self
-            .egress
-            .targets
-            .get_mut(name)
-            .expect("find_job has seen it");
-        let last = target
-            .lanes
-            .entry(job.new.lane.clone())
-            .or_insert_with(|| io.get::<u64>(&lane_key).unwrap_or(0));
-        *last += 1;
-        io.put(&lane_key, last);
-        // At the end of its lane: what came after it has been delivered, and must not be overtaken again.
-        job.lane_sequence = *last;
-        job.state = JobState::Pending;
-        job.attempts = 0;
-        job.ready_at = io.now;
-        job.settled_at = None;
-        target.row.dead -= 1;
-        target
-            .queue
-            .push(io.now, id, Some(job.new.lane.clone()), io.now);
-        io.put(&self.keys.job(name, id), &job);
-        self.egress.changed.insert(name.clone());
-        self.pump(io, name);
-        Ok(Reply::Done)
-    }
-
-    pub(super) fn cancel_job(
-        &mut self,
-        io: &mut Io<'_>,
-        name: &Name,
-        id: JobId,
-    ) -> Result<Reply, Rejection> {
-        let mut job = self.find_job(io, name, id)?;
-        if !matches!(job.state, JobState::Pending | JobState::Dead) {
-            let detail = format!("job `{id}` is {}", job.state.as_str());
-            return Err(Rejection::new(Code::JobSettled, detail));
-        }
-        let target = self
-            .egress
-            .targets
-            .get_mut(name)
-            .expect("find_job has seen it");
-        if job.state == JobState::Dead {
-            target.row.dead -= 1;
-        }
-        target.row.cancelled += 1;
-        target.queue.remove(io.now, id);
-        job.state = JobState::Cancelled;
-        job.settled_at = Some(io.now);
-        self.sweep.expect(io.now, self.settings.retention_ms);
-        io.put(&self.keys.job(name, id), &job);
-        self.egress.changed.insert(name.clone());
-        self.pump(io, name);
-        Ok(Reply::Done)
-    }
-
     /// Writes the rows of destinations that have changed.
     pub(super) fn seal_egress(&mut self, io: &mut Io<'_>) {
         for name in core::mem::take(&mut self.egress.changed) {
@@ -603,7 +394,7 @@ impl Shard {
 }
 
 /// A destination that jobs name and nobody has configured.
-fn unconfigured(name: &Name) -> impl FnOnce() -> Target {
+pub(super) fn unconfigured(name: &Name) -> impl FnOnce() -> Target {
     let name = name.clone();
     move || {
         Target::new(DestinationRow {
