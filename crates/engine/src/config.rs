@@ -1,0 +1,64 @@
+//! The settings of an engine.
+
+use std::path::PathBuf;
+
+/// How an engine is to be opened.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder. It is made if it is missing.
+    pub data_dir: PathBuf,
+    /// How many shards the data folder has. Fixed when it is made (absent: 16); later it must be absent or the same.
+    pub shards: Option<u16>,
+    /// How many shard threads, each with a journal. Fixed when the data folder is made (absent: half the cores, at
+    /// least one); later it must be absent or the same.
+    pub threads: Option<u16>,
+    /// How long finished runs and settled jobs are kept, in milliseconds.
+    pub retention_ms: u64,
+    /// Runs of one shard that may stay in memory as typed values while nothing goes on in them.
+    pub idle_runs_max: usize,
+    /// The size of a journal's segments, in bytes.
+    pub segment_bytes: u64,
+    /// A checkpoint is due after so many bytes of commits.
+    pub checkpoint_bytes: usize,
+    /// Bytes of memory for the pages of each checkpoint store.
+    pub store_cache_bytes: usize,
+    /// A peer that has not read so many bytes is disconnected.
+    pub mailbox_bytes_max: usize,
+    /// Inputs that may wait for a shard thread before clients are refused.
+    pub inbox_inputs_max: usize,
+    /// Bytes of inputs that may wait for a shard thread before clients are refused.
+    pub inbox_bytes_max: usize,
+    /// A journal makes a new segment only if so many bytes stay free on the disk; below it new work is refused.
+    pub free_bytes_min: u64,
+}
+
+impl Config {
+    /// The defaults, for the data folder `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            shards: None,
+            threads: None,
+            retention_ms: 24 * 3_600_000,
+            idle_runs_max: 50_000,
+            segment_bytes: 64 << 20,
+            checkpoint_bytes: 64 << 20,
+            store_cache_bytes: 64 << 20,
+            mailbox_bytes_max: 256 << 20,
+            inbox_inputs_max: 200_000,
+            inbox_bytes_max: 256 << 20,
+            free_bytes_min: 16 << 20,
+        }
+    }
+}
+
+/// The number of shards of a new data folder, unless said otherwise.
+pub(crate) const SHARDS_DEFAULT: u16 = 16;
+
+/// The number of shard threads of a new data folder, unless said otherwise.
+pub(crate) fn threads_default() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(cores / 2)
+        .unwrap_or(SHARDS_DEFAULT)
+        .clamp(1, SHARDS_DEFAULT)
+}

@@ -1,0 +1,227 @@
+//! Delivery: one HTTP call for one job, reported to its shard whatever came of it.
+//!
+//! The core decides what is delivered, when, and what an answer means. This module only calls: `POST`, with time-out,
+//! without redirects, over kept connections. A call that has not ended when the process does is made again after the restart,
+//! with the same `Idempotency-Key`.
+
+use crate::node::Node;
+use crate::stats::{add, subtract};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use trunkline_core::egress::{Delivery, Destination, Job};
+use trunkline_core::ids::{ShardId, Token};
+use trunkline_core::input::Input;
+use trunkline_core::payload::Name;
+
+mod envelope;
+mod retry_after;
+
+/// Bytes of an answer's body that are kept, for a person.
+const EXCERPT_BYTES_MAX: usize = 2_000;
+/// Bytes of an answer's body that are read, so that the connection can be used again. Longer ones cost the connection.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// How long a connection is kept without a call.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A delivery to make.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// The shard that wants to know how it ended.
+    pub(crate) shard: ShardId,
+    pub(crate) destination: Box<Destination>,
+    pub(crate) job: Box<Job>,
+    pub(crate) attempt: u32,
+    pub(crate) token: Token,
+}
+
+/// Makes deliveries.
+#[derive(Debug)]
+pub(crate) struct Deliveries {
+    client: Client<HttpConnector, Full<Bytes>>,
+    runtime: tokio::runtime::Handle,
+    in_flight: AtomicUsize,
+    closed: AtomicBool,
+}
+
+impl Deliveries {
+    pub(crate) fn new(runtime: tokio::runtime::Handle) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Self {
+            client,
+            runtime,
+            in_flight: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Begins deliveries. Once [closed](Deliveries::close) it begins none: their jobs stay as they are.
+    pub(crate) fn start(&self, node: &Arc<Node>, calls: Vec<Call>) {
+        if self.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        self.in_flight.fetch_add(calls.len(), Ordering::SeqCst);
+        add(&node.figures.deliveries, calls.len() as u64);
+        add(&node.figures.deliveries_in_flight, calls.len() as u64);
+        let node = Arc::clone(node);
+        // One hop into the runtime for all of them; from within it the others are cheap to begin.
+        self.runtime.spawn(async move {
+            for call in calls {
+                let node = Arc::clone(&node);
+                tokio::spawn(async move {
+                    let delivery = call.make(&node.deliveries.client).await;
+                    node.deliveries.in_flight.fetch_sub(1, Ordering::SeqCst);
+                    subtract(&node.figures.deliveries_in_flight, 1);
+                    node.submit(
+                        call.shard,
+                        Input::Delivered {
+                            destination: call.destination.name.clone(),
+                            job: call.job.id,
+                            token: call.token,
+                            delivery,
+                        },
+                    );
+                });
+            }
+        });
+    }
+
+    /// Begins no more deliveries.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// True if none is under way.
+    pub(crate) fn are_done(&self) -> bool {
+        self.in_flight.load(Ordering::SeqCst) == 0
+    }
+}
+
+impl Call {
+    async fn make(&self, client: &Client<HttpConnector, Full<Bytes>>) -> Delivery {
+        let request = match self.request() {
+            Ok(request) => request,
+            Err(reason) => return unanswered(&reason),
+        };
+        let limit = Duration::from_millis(self.destination.timeout_ms);
+        let exchange = async {
+            let response = client
+                .request(request)
+                .await
+                .map_err(|error| chain(&error))?;
+            answered(response).await
+        };
+        match tokio::time::timeout(limit, exchange).await {
+            Ok(Ok(delivery)) => delivery,
+            Ok(Err(reason)) => unanswered(&reason),
+            Err(_) => unanswered(&format!("no answer within {} ms", limit.as_millis())),
+        }
+    }
+
+    fn request(&self) -> Result<Request<Full<Bytes>>, String> {
+        let job = &self.job;
+        let body = envelope::of(job, self.attempt);
+        Request::builder()
+            .method(Method::POST)
+            .uri(self.destination.url.as_str())
+            .header(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )
+            .header(
+                header::USER_AGENT,
+                HeaderValue::from_static(concat!("trunkline/", env!("CARGO_PKG_VERSION"))),
+            )
+            .header("idempotency-key", job.id.to_string())
+            .header("trunkline-attempt", self.attempt)
+            .header("trunkline-lane-sequence", job.lane_sequence)
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| format!("the call cannot be made: {error}"))
+    }
+}
+
+async fn answered(response: Response<Incoming>) -> Result<Delivery, String> {
+    let status = response.status().as_u16();
+    let retry_after_ms = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| retry_after::to_ms(value, std::time::SystemTime::now()));
+    let mut body = response.into_body();
+    let mut excerpt = Vec::new();
+    let mut read = 0;
+    // The status is the answer; a body that breaks off does not take it back.
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        read += data.len();
+        let room = EXCERPT_BYTES_MAX.saturating_sub(excerpt.len());
+        excerpt.extend_from_slice(&data[..data.len().min(room)]);
+        if read > ANSWER_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(Delivery::Answered {
+        status,
+        retry_after_ms,
+        excerpt: Name::from(String::from_utf8_lossy(&excerpt).into_owned()),
+    })
+}
+
+fn unanswered(reason: &str) -> Delivery {
+    Delivery::Unanswered {
+        reason: Name::from(reason),
+    }
+}
+
+/// An error with everything that caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+/// Says what is wrong with the URL of a destination, if something is.
+pub(crate) fn check_url(url: &str) -> Result<(), String> {
+    let uri: Uri = url
+        .parse()
+        .map_err(|error| format!("the URL is not one: {error}"))?;
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => {
+            return Err("https is not supported yet: put a proxy on this machine".into());
+        }
+        _ => return Err("the URL must begin with http://".into()),
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err("the URL has no host".into());
+    }
+    if uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        return Err("the URL has a user name, which would be stored in plain text".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

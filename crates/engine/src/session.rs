@@ -1,0 +1,197 @@
+//! A session: what a peer sends.
+//!
+//! The other direction is the peer's [`Mailbox`](crate::Mailbox). A request is answered there exactly once, unless the
+//! session ends first; so is one that is refused at the door.
+
+use crate::dispatch::Slots;
+use crate::door::{self, Admitted};
+use crate::engine::Inner;
+use crate::list;
+use crate::node::Node;
+use crate::peers::Peer;
+use crate::stats::add;
+use crate::weight;
+use crate::workflows;
+use std::sync::Arc;
+use trunkline_core::ids::{PeerId, RequestId, RunKey, ShardId};
+use trunkline_core::input::Input;
+use trunkline_core::peer::{FromPeer, Op, Registration, Rejection, Reply, ToPeer};
+
+/// A peer's connection. Dropping it disconnects the peer: what it was doing is given to others, its questions are moot.
+#[derive(Debug)]
+pub struct Session {
+    engine: Arc<Inner>,
+    peer: Arc<Peer>,
+}
+
+impl Session {
+    pub(crate) fn new(engine: Arc<Inner>, peer: Arc<Peer>) -> Self {
+        Self { engine, peer }
+    }
+
+    /// The peer's number.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        self.peer.id
+    }
+
+    /// Takes what the peer says, in order. Never blocks. Does nothing once the peer is disconnected.
+    pub fn send(&self, batch: Vec<FromPeer>) {
+        let node = self.engine.node();
+        if self.peer.is_gone() || node.has_ended() {
+            return;
+        }
+        let mut sorted = Sorted::new(node);
+        for message in batch {
+            self.sort(message, &mut sorted);
+        }
+        // First the slots, then the inputs: the thread that takes them finds the slots free.
+        if let Some(slots) = self.peer.slots.get()
+            && sorted.turns + sorted.tasks > 0
+        {
+            node.workers.free(slots, sorted.turns, sorted.tasks);
+        }
+        for (inbox, (inputs, bytes)) in node.inboxes.iter().zip(&mut sorted.inputs) {
+            inbox.push(inputs, *bytes);
+        }
+        node.tell(&self.peer, &mut sorted.replies, sorted.reply_bytes);
+    }
+
+    fn sort(&self, message: FromPeer, sorted: &mut Sorted<'_>) {
+        match message {
+            FromPeer::Request(request, op) => self.request(request, op, sorted),
+            FromPeer::Register(registration) => self.register(registration, sorted),
+            FromPeer::Drain => sorted.node.workers.drain(self.peer.id),
+            FromPeer::TurnDone(ref turn) => {
+                sorted.turns += 1;
+                self.report(turn.run, message, sorted);
+            }
+            FromPeer::TurnStuck { run, .. } => {
+                sorted.turns += 1;
+                self.report(run, message, sorted);
+            }
+            FromPeer::TaskDone { run, .. } => {
+                sorted.tasks += 1;
+                self.report(run, message, sorted);
+            }
+            FromPeer::StepDone { run, .. } | FromPeer::Evicted { run } => {
+                self.report(run, message, sorted);
+            }
+        }
+    }
+
+    fn report(&self, run: RunKey, report: FromPeer, sorted: &mut Sorted<'_>) {
+        let shard = run.shard(sorted.node.shards);
+        let report = door::mend(report);
+        self.peer.touches(shard);
+        sorted.input(
+            shard,
+            Input::Report {
+                peer: self.peer.id,
+                report,
+            },
+        );
+    }
+
+    fn request(&self, request: RequestId, op: Op, sorted: &mut Sorted<'_>) {
+        match door::admit(sorted.node, op) {
+            Ok(Admitted::One(shard, op)) => {
+                self.peer.touches(shard);
+                sorted.input(
+                    shard,
+                    Input::Request {
+                        peer: self.peer.id,
+                        request,
+                        op,
+                    },
+                );
+            }
+            Ok(Admitted::All(op)) => self.ask_all(request, op),
+            Err(rejection) => {
+                add(&sorted.node.figures.refused, 1);
+                sorted.reply(request, Err(rejection));
+            }
+        }
+    }
+
+    /// Asks shard after shard, aside.
+    fn ask_all(&self, request: RequestId, op: Op) {
+        let engine = Arc::clone(&self.engine);
+        let peer = Arc::clone(&self.peer);
+        self.engine.runtime().spawn(async move {
+            let reply = ToPeer::Reply(request, list::ask_all(engine.node(), op).await);
+            let bytes = weight::of_told(&reply);
+            engine.node().tell(&peer, &mut vec![reply], bytes);
+        });
+    }
+
+    fn register(&self, mut registration: Registration, sorted: &mut Sorted<'_>) {
+        registration.workflows.retain(|(workflow, _)| {
+            let usable = door::check_name("the workflow", workflow);
+            if let Err(rejection) = &usable {
+                tracing::warn!(
+                    peer = self.peer.id.0,
+                    detail = rejection.detail.as_str(),
+                    "a workflow is not registered"
+                );
+            }
+            usable.is_ok()
+        });
+        for (workflow, version) in &registration.workflows {
+            if sorted.node.workflows.learn(workflow, *version) {
+                sorted.input(
+                    workflows::HOME,
+                    Input::WorkflowKnown {
+                        workflow: workflow.clone(),
+                        version: *version,
+                    },
+                );
+            }
+        }
+        let slots: Arc<Slots> = sorted.node.workers.register(self.peer.id, registration);
+        // A second registration keeps the slots of the first.
+        let _ = self.peer.slots.set(slots);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.engine.node().disconnect(self.peer.id);
+    }
+}
+
+/// What a peer has sent, sorted by where it goes.
+struct Sorted<'a> {
+    node: &'a Node,
+    inputs: Vec<(Vec<(ShardId, Input)>, usize)>,
+    replies: Vec<ToPeer>,
+    reply_bytes: usize,
+    /// Slots freed.
+    turns: u32,
+    tasks: u32,
+}
+
+impl<'a> Sorted<'a> {
+    fn new(node: &'a Node) -> Self {
+        Self {
+            node,
+            inputs: node.inboxes.iter().map(|_| (Vec::new(), 0)).collect(),
+            replies: Vec::new(),
+            reply_bytes: 0,
+            turns: 0,
+            tasks: 0,
+        }
+    }
+
+    fn input(&mut self, shard: ShardId, input: Input) {
+        let (inputs, bytes) = &mut self.inputs[self.node.thread_of(shard)];
+        *bytes += weight::of_input(&input);
+        inputs.push((shard, input));
+    }
+
+    fn reply(&mut self, request: RequestId, answer: Result<Reply, Rejection>) {
+        let reply = ToPeer::Reply(request, answer);
+        self.reply_bytes += weight::of_told(&reply);
+        self.replies.push(reply);
+    }
+}

@@ -1,0 +1,95 @@
+//! About how many bytes a message keeps in memory: what queues are bounded by. Estimates, cheap and never far too low.
+
+use trunkline_core::egress::{Delivery, NewJob};
+use trunkline_core::entry::{Command, Outcome};
+use trunkline_core::input::{Input, Message};
+use trunkline_core::peer::{FromPeer, Op, Reply, ToPeer, TurnDone};
+
+/// What any message takes, beside its payloads.
+const BASE_BYTES: usize = 256;
+
+pub(crate) fn of_input(input: &Input) -> usize {
+    BASE_BYTES
+        + match input {
+            Input::Request { op, .. } => of_op(op),
+            Input::Report { report, .. } => of_report(report),
+            Input::Message {
+                message: Message::CreateJobs { jobs, .. },
+                ..
+            } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
+            Input::Delivered {
+                delivery: Delivery::Answered { excerpt, .. },
+                ..
+            } => excerpt.len(),
+            _ => 0,
+        }
+}
+
+fn of_op(op: &Op) -> usize {
+    match op {
+        Op::Start(start) => start.input.len() + 32 * start.tags.len(),
+        Op::Signal { payload, .. } => payload.len(),
+        Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
+        _ => 0,
+    }
+}
+
+fn of_report(report: &FromPeer) -> usize {
+    match report {
+        FromPeer::TurnDone(turn) => of_turn(turn),
+        FromPeer::TaskDone { outcome, then, .. } | FromPeer::StepDone { outcome, then, .. } => {
+            of_outcome(outcome) + then.as_ref().map_or(0, of_turn)
+        }
+        _ => 0,
+    }
+}
+
+fn of_turn(turn: &TurnDone) -> usize {
+    let of_command = |command: &Command| {
+        64 + match command {
+            Command::ScheduleTask { input, .. } => input.len(),
+            Command::SetProperty { value, .. } => value.len(),
+            Command::CreateJob { job, .. } => of_job(job),
+            Command::Finish { outcome } => of_outcome(outcome),
+            _ => 0,
+        }
+    };
+    turn.commands.iter().map(of_command).sum()
+}
+
+fn of_outcome(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Completed(payload) => payload.len(),
+        Outcome::Failed(failure) => {
+            failure.message.len() + failure.detail.as_ref().map_or(0, |detail| detail.len())
+        }
+    }
+}
+
+fn of_job(job: &NewJob) -> usize {
+    BASE_BYTES + job.body.len() + 32 * job.object_ids.len()
+}
+
+/// The same of what is told to a peer.
+pub(crate) fn of_told(message: &ToPeer) -> usize {
+    BASE_BYTES
+        + match message {
+            ToPeer::Turn(turn) => turn.chunks.iter().map(|chunk| chunk.len()).sum(),
+            ToPeer::Task(task) => task.input.len(),
+            ToPeer::Reply(_, Ok(reply)) => of_reply(reply),
+            _ => 0,
+        }
+}
+
+fn of_reply(reply: &Reply) -> usize {
+    match reply {
+        Reply::Outcome { outcome, .. } => of_outcome(outcome),
+        Reply::History { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
+        Reply::Property(value) => value.len(),
+        Reply::Runs { runs, .. } => 512 * runs.len(),
+        Reply::Destinations(all) => 512 * all.len(),
+        Reply::Job { job, .. } => of_job(&job.new),
+        Reply::JobList { jobs, .. } => jobs.iter().map(|job| of_job(&job.new)).sum(),
+        _ => 0,
+    }
+}
