@@ -19,16 +19,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         .nth(1)
         .map_or_else(std::env::temp_dir, PathBuf::from)
         .join(format!("journal-throughput-{}", std::process::id()));
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new(&root)?);
+    let disk = Arc::new(OsDisk::new(&root)?);
     let result = run(&disk);
     std::fs::remove_dir_all(&root)?;
     result
 }
 
-fn run(disk: &Arc<dyn Disk>) -> Result<(), Box<dyn Error>> {
+fn run(disk: &Arc<OsDisk>) -> Result<(), Box<dyn Error>> {
     let options = Options::new(1);
     let mut journal = Journal::open(
-        Arc::clone(disk),
+        Arc::clone(disk) as Arc<dyn Disk>,
         "journal-0",
         options.clone(),
         Position::ZERO,
@@ -58,7 +58,7 @@ fn run(disk: &Arc<dyn Disk>) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let mut bytes = 0;
     let journal = Journal::open(
-        Arc::clone(disk),
+        Arc::clone(disk) as Arc<dyn Disk>,
         "journal-0",
         options,
         before,
@@ -74,7 +74,7 @@ fn run(disk: &Arc<dyn Disk>) -> Result<(), Box<dyn Error>> {
         started.elapsed()
     );
     drop(journal);
-    store(&**disk)
+    store(disk)
 }
 
 /// Flushes for two seconds, with so many frames of such a size in each.
@@ -109,7 +109,7 @@ fn measure(journal: &mut Journal, frames: u32, body: usize) -> Result<(), Box<dy
     Ok(())
 }
 
-fn store(disk: &dyn Disk) -> Result<(), Box<dyn Error>> {
+fn store(disk: &OsDisk) -> Result<(), Box<dyn Error>> {
     let store = RedbStore::open(disk, "store-0.redb", 64 << 20)?;
     let rows: Vec<([u8; 16], [u8; 100])> = (0..ROWS)
         .map(|index| {
@@ -143,11 +143,14 @@ fn store(disk: &dyn Disk) -> Result<(), Box<dyn Error>> {
         "store: get: {:?} each",
         started.elapsed() / (ROWS / 10) as u32
     );
+    let crashed = "store-1.redb";
+    std::fs::copy(disk.root().join("store-0.redb"), disk.root().join(crashed))?;
     drop(store);
+    disk.open(crashed)?.sync_data()?;
 
     let started = Instant::now();
-    let store = RedbStore::open(disk, "store-0.redb", 64 << 20)?;
-    println!("store: open: {:?}", started.elapsed());
+    let store = RedbStore::open(disk, crashed, 64 << 20)?;
+    println!("store: open as a crash left it: {:?}", started.elapsed());
     let started = Instant::now();
     let mut count = 0;
     store.scan((Bound::Unbounded, Bound::Unbounded), &mut |_, _| {

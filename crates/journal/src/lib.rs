@@ -7,6 +7,37 @@
 //! rows that changed into it, together with the position of the journal up to which they are
 //! complete, and then [trims](Journal::trim) the journal.
 //!
+//! ```
+//! use std::sync::Arc;
+//! use trunkline_journal::{Disk, Journal, MemoryStore, Options, Position, SimDisk, Store};
+//!
+//! # fn main() -> Result<(), trunkline_journal::Error> {
+//! let disk: Arc<dyn Disk> = Arc::new(SimDisk::new()); // or OsDisk::new("data")
+//! let open = |visit: &mut dyn FnMut(Position)| {
+//!     let options = Options::new(0x5eed);
+//!     Journal::open(Arc::clone(&disk), "journal-0", options, Position::ZERO, &mut |frame| {
+//!         visit(frame.position);
+//!         Ok(())
+//!     })
+//! };
+//! let mut journal = open(&mut |_| {})?;
+//! journal.append(1, 0, &[b"an order ", b"arrived"])?;
+//! let position = journal.append(1, 3, &[b"it was paid"])?;
+//! assert_eq!(journal.flush()?, position); // both are durable now
+//! drop(journal);
+//!
+//! let mut seen = Vec::new();
+//! let mut journal = open(&mut |position| seen.push(position))?;
+//! assert_eq!(seen, [Position(1), Position(2)]);
+//!
+//! let store = MemoryStore::new();
+//! let rows = [(&b"order"[..], Some(&b"paid"[..]))];
+//! store.apply(&mut rows.into_iter(), position)?;
+//! journal.trim(position.next())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! This crate stores bytes. It does not know what a frame or a row means.
 //!
 //! Where to read next: [`disk`] for the file access that everything here goes through, [`journal`]

@@ -205,6 +205,9 @@ fn a_large_frame_moves_to_the_next_segment_and_a_larger_one_is_refused() {
     assert_eq!(frames[2], (Position(3), vec![3; 8192]));
     assert_eq!(disk.list(DIR).unwrap().len(), 3);
     assert_eq!(journal.live_bytes(), 2 * (16 << 10) + 4096 + 8704);
+    // Frame 2 is not below 2.
+    journal.trim(Position(2)).unwrap();
+    assert_eq!(journal.live_bytes(), (16 << 10) + 4096 + 8704);
     journal.trim(Position(3)).unwrap();
     assert_eq!(journal.live_bytes(), 4096 + 8704);
 }
