@@ -14,6 +14,9 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
+/// Lanes whose last number is kept in memory, per destination; beyond that it is read again.
+const LANES_REMEMBERED_MAX: usize = 100_000;
+
 impl Shard {
     /// Jobs that a client wants accepted: refused whole if a destination is not known.
     pub(super) fn create_jobs_asked(
@@ -214,6 +217,9 @@ fn next_in_lane(io: &mut Io<'_>, keys: Keys, target: &mut Target, lane: &Name) -
     let last = match target.lanes.get_mut(lane) {
         Some(last) => last,
         None => {
+            if target.lanes.len() >= LANES_REMEMBERED_MAX {
+                target.lanes.clear();
+            }
             let last = io.get::<u64>(&key).unwrap_or(0);
             target.lanes.entry(lane.clone()).or_insert(last)
         }
