@@ -16,6 +16,7 @@ pub mod tree;
 ///
 /// # Panics
 /// If `broken` is not empty: that is how a rule of the house reports.
+#[track_caller]
 pub fn assert_none(broken: &[String], remedy: &str) {
     assert!(broken.is_empty(), "\n\n{}\n\n{remedy}\n", broken.join("\n"));
 }

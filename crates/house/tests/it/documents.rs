@@ -168,3 +168,29 @@ fn the_guarantees_name_where_they_are_enforced_and_tests_that_exist() {
          without a test is not a guarantee: write the test or take the promise out.",
     );
 }
+
+#[test]
+fn every_function_that_the_architecture_names_is_there() {
+    let document = tree::file("ARCHITECTURE.md");
+    let sources = tree::files(&[".rs"]);
+    let mut broken = Vec::new();
+    for (number, line) in markdown::prose(&document) {
+        for span in markdown::code_spans(line) {
+            let Some(path) = span.strip_suffix("()") else {
+                continue;
+            };
+            let function = format!("fn {}", path.rsplit(':').next().unwrap_or(path));
+            let declared = |text: &str| {
+                text.match_indices(&function)
+                    .any(|(at, _)| text[at + function.len()..].starts_with(['(', '<']))
+            };
+            if !sources.iter().any(|file| declared(&file.text)) {
+                broken.push(format!("ARCHITECTURE.md:{number}: {span}"));
+            }
+        }
+    }
+    assert_none(
+        &broken,
+        "A newcomer follows this path with the document in hand: name the function that does it now.",
+    );
+}
