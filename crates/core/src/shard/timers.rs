@@ -7,14 +7,17 @@ use crate::io::{Io, decode};
 use crate::payload::Name;
 use crate::row::{Kind, command_of_key, run_of_key};
 use crate::time::Timestamp;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
-/// Timers in the order of their instants.
+/// The timers that are set.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
+    /// In the order of their instants.
     due: BTreeSet<(Timestamp, RunKey, CommandId)>,
+    /// By the run that set them.
+    by_run: BTreeMap<(RunKey, CommandId), Timestamp>,
 }
 
 /// Timers fired in one input, so that an outage with a million of them does not make one commit of them all.
@@ -29,6 +32,28 @@ impl Timers {
         self.due.first().map(|(at, _, _)| *at)
     }
 
+    pub(crate) fn contains(&self, run: RunKey, command: CommandId) -> bool {
+        self.by_run.contains_key(&(run, command))
+    }
+
+    fn insert(&mut self, at: Timestamp, run: RunKey, command: CommandId) {
+        self.due.insert((at, run, command));
+        self.by_run.insert((run, command), at);
+    }
+
+    /// Forgets a timer; false if it is not set.
+    fn remove(&mut self, run: RunKey, command: CommandId) -> bool {
+        let at = self.by_run.remove(&(run, command));
+        at.is_some_and(|at| self.due.remove(&(at, run, command)))
+    }
+
+    fn of_run(&self, run: RunKey) -> impl Iterator<Item = (CommandId, Timestamp)> {
+        let range = (run, CommandId(0))..=(run, CommandId(u32::MAX));
+        self.by_run
+            .range(range)
+            .map(|((_, command), at)| (*command, *at))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &(Timestamp, RunKey, CommandId)> {
         self.due.iter()
     }
@@ -40,7 +65,7 @@ impl Shard {
         io.scan((&from, &to), &mut |key, value| {
             let run = run_of_key(key).expect("a timer's key");
             let command = command_of_key(key).expect("a timer's key");
-            self.timers.due.insert((decode(value), run, command));
+            self.timers.insert(decode(value), run, command);
             true
         });
     }
@@ -53,7 +78,7 @@ impl Shard {
         at: Timestamp,
     ) {
         io.put(&self.keys.timer(run, command), &at);
-        self.timers.due.insert((at, run, command));
+        self.timers.insert(at, run, command);
     }
 
     /// Forgets a timer; false if it is not set.
@@ -73,28 +98,21 @@ impl Shard {
 
     /// Forgets all timers of a run.
     pub(super) fn cancel_timers(&mut self, io: &mut Io<'_>, run: RunKey) {
-        for (at, command) in self.timers_of(io, run) {
-            io.delete(&self.keys.timer(run, command));
-            self.timers.due.remove(&(at, run, command));
+        let commands: Vec<CommandId> = self
+            .timers
+            .of_run(run)
+            .map(|(command, _)| command)
+            .collect();
+        for command in commands {
+            self.cancel_timer(io, run, command);
         }
-    }
-
-    fn timers_of(&self, io: &Io<'_>, run: RunKey) -> Vec<(Timestamp, CommandId)> {
-        let (from, to) = self.keys.under(Kind::Timer, &[&run.0.to_be_bytes()]);
-        let mut timers = Vec::new();
-        io.scan((&from, &to), &mut |key, value| {
-            timers.push((decode(value), command_of_key(key).expect("a timer's key")));
-            true
-        });
-        timers
     }
 
     pub(super) fn fire_timers(&mut self, io: &mut Io<'_>) {
         for _ in 0..FIRED_AT_ONCE_MAX {
             match self.timers.due.first().copied() {
                 Some((at, run, command)) if at <= io.now => {
-                    self.timers.due.pop_first();
-                    io.delete(&self.keys.timer(run, command));
+                    self.cancel_timer(io, run, command);
                     let Some(mut hot) = self.load(io, run) else {
                         continue;
                     };
@@ -111,7 +129,7 @@ impl Shard {
 
     /// What a run waits for among its timers, in words.
     pub(super) fn timer_waits(&self, io: &Io<'_>, run: RunKey, waits: &mut Vec<Name>) {
-        for (at, command) in self.timers_of(io, run) {
+        for (command, at) in self.timers.of_run(run) {
             let ms = at.since_ms(io.now);
             waits.push(Name::from(format!("timer {}, due in {ms} ms", command.0)));
         }

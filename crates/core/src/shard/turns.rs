@@ -176,7 +176,7 @@ impl Shard {
         turn: TurnDone,
         lease: TurnLease,
     ) {
-        if let Err(reason) = self.validate(io, key, hot, &turn) {
+        if let Err(reason) = self.validate(key, hot, &turn) {
             self.pause_because(hot, Name::from(reason));
             io.tell(peer, ToPeer::Forget { run: key });
             return;
@@ -269,7 +269,7 @@ impl Shard {
                     input.len()
                 }
                 Command::StartTimer { command, .. } => {
-                    if io.get_bytes(&self.keys.timer(key, *command)).is_some() {
+                    if self.timers.contains(key, *command) {
                         let code = Code::ProtocolError;
                         return Err(format!("{code}: command {} is there already", command.0));
                     }
