@@ -20,7 +20,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::frame::{FRAME_HEADER_BYTES, Seed, encode, frame_bytes};
+use crate::frame::{Seed, encode, frame_bytes};
 use crate::segment::{SEGMENT_HEADER_BYTES, segment_path};
 use crate::{Disk, DiskFile, Error, ErrorKind, Frame, Position};
 
@@ -353,6 +353,3 @@ impl Journal {
         &self.recovery
     }
 }
-
-/// What a frame costs beyond its body, at most, in bytes: its header and the padding.
-pub const FRAME_OVERHEAD_BYTES: usize = FRAME_HEADER_BYTES + crate::frame::FRAME_ALIGN - 1;

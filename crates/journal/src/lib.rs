@@ -48,6 +48,9 @@
 //! **Architecture Invariant:** nothing in this crate touches a file except through [`disk::Disk`],
 //! so that every behaviour can be tested on the simulated disk.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
 pub mod disk;
 pub mod error;
 pub mod folder;

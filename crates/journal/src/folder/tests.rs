@@ -1,3 +1,5 @@
+//! The meta file, its versions and its lock.
+
 use super::*;
 use crate::{CrashPolicy, SimDisk};
 

@@ -1,3 +1,5 @@
+//! The layout of a frame, and that no damaged or random bytes are taken for one.
+
 use super::*;
 
 fn frame(position: u64) -> Frame<'static> {

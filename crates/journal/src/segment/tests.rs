@@ -1,3 +1,5 @@
+//! The layout of a segment header, and what the names of files mean.
+
 use super::*;
 
 const HEADER: SegmentHeader = SegmentHeader {

@@ -233,3 +233,12 @@ fn the_folder_keeps_what_it_was_created_with() {
     let folder = Folder::open_or_create(Arc::new(disk), other).unwrap();
     assert_eq!(*folder.meta(), META);
 }
+
+#[test]
+fn a_journal_may_move_to_its_thread() {
+    fn moves<T: Send + 'static>() {}
+    fn is_shared<T: Send + Sync + 'static>() {}
+    moves::<Journal>();
+    is_shared::<RedbStore>();
+    is_shared::<trunkline_journal::SpareMaker>();
+}
