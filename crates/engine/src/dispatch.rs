@@ -4,15 +4,17 @@
 //! that two threads never give out the same slot. Slots are freed by the sessions without the lock, and each time some are,
 //! the threads whose ready work had found no worker are woken. Nobody polls.
 //!
-//! A slot is taken by `ToPeer::Turn` and `ToPeer::Task`, and freed when the worker answers, whether or not the core takes
-//! the answer; an abandoned task keeps its slot until then, because the worker is still busy with it.
+//! A slot is taken by `ToPeer::Turn` and `ToPeer::Task`. It is freed once, by whatever comes first: the worker's answer,
+//! whether or not the core takes it; that the worker no longer holds the run (`Evicted`); or that the engine tells it to
+//! forget the run or to abandon the task. What is with a worker is therefore known one by one: an answer to nothing frees
+//! nothing, and a turn that a worker adds to a result (`then`) needs no slot.
 
 use crate::inbox::Inbox;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use trunkline_core::ids::PeerId;
-use trunkline_core::peer::Registration;
+use trunkline_core::ids::{PeerId, RunKey, Token};
+use trunkline_core::peer::{FromPeer, Registration, ToPeer};
 use trunkline_core::shard::Offer;
 
 /// All workers.
@@ -38,13 +40,29 @@ struct Worker {
     slots: Arc<Slots>,
 }
 
-/// The free slots of a worker. Negative while it holds more than a newer registration allows.
+/// The slots of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
+    /// Free slots. Negative while it holds more than a newer registration allows.
     turns: AtomicI64,
     tasks: AtomicI64,
-    turns_max: AtomicI64,
-    tasks_max: AtomicI64,
+    held: Mutex<Held>,
+}
+
+/// What is with a worker, and how much it has said may be.
+#[derive(Debug, Default)]
+struct Held {
+    turns: HashSet<RunKey>,
+    tasks: HashSet<(RunKey, Token)>,
+    turns_max: u32,
+    tasks_max: u32,
+}
+
+/// How many slots were freed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Freed {
+    turns: u32,
+    tasks: u32,
 }
 
 impl Workers {
@@ -90,11 +108,63 @@ impl Workers {
         registered.workers.remove(&peer);
     }
 
-    /// A worker has answered.
-    pub(crate) fn free(&self, slots: &Slots, turns: u32, tasks: u32) {
-        give(&slots.turns, &slots.turns_max, turns);
-        give(&slots.tasks, &slots.tasks_max, tasks);
-        self.feed();
+    /// A worker has sent this: what it answers frees slots.
+    pub(crate) fn heard(&self, slots: &Slots, messages: &[FromPeer]) {
+        let mut freed = Freed::default();
+        let mut held = slots.held();
+        for message in messages {
+            match message {
+                FromPeer::TurnDone(turn) => freed.turn(held.turns.remove(&turn.run)),
+                FromPeer::TurnStuck { run, .. } | FromPeer::Evicted { run } => {
+                    freed.turn(held.turns.remove(run));
+                }
+                FromPeer::TaskDone { run, token, .. } => {
+                    freed.task(held.tasks.remove(&(*run, *token)));
+                }
+                FromPeer::StepDone { .. }
+                | FromPeer::Request(..)
+                | FromPeer::Register(_)
+                | FromPeer::Drain => {}
+            }
+        }
+        drop(held);
+        self.free(slots, freed);
+    }
+
+    /// A worker is about to be told this: what it is to do takes the slots that dispatch gave out, what it is to forget
+    /// frees them.
+    pub(crate) fn told(&self, slots: &Slots, messages: &[ToPeer]) {
+        let mut freed = Freed::default();
+        let mut held = slots.held();
+        for message in messages {
+            match message {
+                ToPeer::Turn(turn) => {
+                    held.turns.insert(turn.run);
+                }
+                ToPeer::Task(task) => {
+                    held.tasks.insert((task.run, task.token));
+                }
+                ToPeer::Forget { run } => freed.turn(held.turns.remove(run)),
+                ToPeer::AbandonTask { run, token, .. } => {
+                    freed.task(held.tasks.remove(&(*run, *token)));
+                }
+                ToPeer::Reply(..) | ToPeer::Refused { .. } => {}
+            }
+        }
+        drop(held);
+        self.free(slots, freed);
+    }
+
+    fn free(&self, slots: &Slots, freed: Freed) {
+        if freed != Freed::default() {
+            slots
+                .turns
+                .fetch_add(i64::from(freed.turns), Ordering::SeqCst);
+            slots
+                .tasks
+                .fetch_add(i64::from(freed.tasks), Ordering::SeqCst);
+            self.feed();
+        }
     }
 
     /// No worker gets any more work.
@@ -154,12 +224,28 @@ impl Registered {
 
 impl Slots {
     fn resize(&self, abilities: &Registration) {
-        let resize = |free: &AtomicI64, max: &AtomicI64, slots: u32| {
-            let before = max.swap(i64::from(slots), Ordering::SeqCst);
-            free.fetch_add(i64::from(slots) - before, Ordering::SeqCst);
+        let mut held = self.held();
+        let before = (held.turns_max, held.tasks_max);
+        (held.turns_max, held.tasks_max) = (abilities.turn_slots, abilities.task_slots);
+        let grow = |free: &AtomicI64, before: u32, now: u32| {
+            free.fetch_add(i64::from(now) - i64::from(before), Ordering::SeqCst);
         };
-        resize(&self.turns, &self.turns_max, abilities.turn_slots);
-        resize(&self.tasks, &self.tasks_max, abilities.task_slots);
+        grow(&self.turns, before.0, abilities.turn_slots);
+        grow(&self.tasks, before.1, abilities.task_slots);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Freed {
+    fn turn(&mut self, freed: bool) {
+        self.turns += u32::from(freed);
+    }
+
+    fn task(&mut self, freed: bool) {
+        self.tasks += u32::from(freed);
     }
 }
 
@@ -170,16 +256,6 @@ fn free(free: &AtomicI64) -> u32 {
 fn take(free: &AtomicI64, slots: u32) {
     if slots > 0 {
         free.fetch_sub(i64::from(slots), Ordering::SeqCst);
-    }
-}
-
-/// Frees slots, but never more than there are: a worker that answers twice gains nothing.
-fn give(free: &AtomicI64, max: &AtomicI64, slots: u32) {
-    if slots > 0 {
-        let max = max.load(Ordering::SeqCst);
-        let _ = free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| {
-            Some((free + i64::from(slots)).min(max))
-        });
     }
 }
 

@@ -76,6 +76,10 @@ impl Engine {
     ///
     /// # Errors
     /// As for [`Engine::open`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the disk is given away when the engine opens"
+    )]
     pub fn open_on(
         disk: Arc<dyn Disk>,
         config: &Config,

@@ -84,6 +84,9 @@ impl Node {
         if messages.is_empty() {
             return;
         }
+        if let Some(slots) = peer.slots.get() {
+            self.workers.told(slots, messages);
+        }
         if !peer.post.post(messages, bytes, self.bounds.mailbox_bytes) {
             tracing::warn!(peer = peer.id.0, "disconnected: the peer does not read");
             add(&self.figures.peers_dropped, 1);

@@ -41,15 +41,13 @@ impl Session {
         if self.peer.is_gone() || node.has_ended() {
             return;
         }
+        // First the slots, then the inputs: the thread that takes them finds the slots free.
+        if let Some(slots) = self.peer.slots.get() {
+            node.workers.heard(slots, &batch);
+        }
         let mut sorted = Sorted::new(node);
         for message in batch {
             self.sort(message, &mut sorted);
-        }
-        // First the slots, then the inputs: the thread that takes them finds the slots free.
-        if let Some(slots) = self.peer.slots.get()
-            && sorted.turns + sorted.tasks > 0
-        {
-            node.workers.free(slots, sorted.turns, sorted.tasks);
         }
         for (inbox, (inputs, bytes)) in node.inboxes.iter().zip(&mut sorted.inputs) {
             inbox.push(inputs, *bytes);
@@ -62,21 +60,11 @@ impl Session {
             FromPeer::Request(request, op) => self.request(request, op, sorted),
             FromPeer::Register(registration) => self.register(registration, sorted),
             FromPeer::Drain => sorted.node.workers.drain(self.peer.id),
-            FromPeer::TurnDone(ref turn) => {
-                sorted.turns += 1;
-                self.report(turn.run, message, sorted);
-            }
-            FromPeer::TurnStuck { run, .. } => {
-                sorted.turns += 1;
-                self.report(run, message, sorted);
-            }
-            FromPeer::TaskDone { run, .. } => {
-                sorted.tasks += 1;
-                self.report(run, message, sorted);
-            }
-            FromPeer::StepDone { run, .. } | FromPeer::Evicted { run } => {
-                self.report(run, message, sorted);
-            }
+            FromPeer::TurnDone(ref turn) => self.report(turn.run, message, sorted),
+            FromPeer::TurnStuck { run, .. }
+            | FromPeer::TaskDone { run, .. }
+            | FromPeer::StepDone { run, .. }
+            | FromPeer::Evicted { run } => self.report(run, message, sorted),
         }
     }
 
@@ -166,9 +154,6 @@ struct Sorted<'a> {
     inputs: Vec<(Vec<(ShardId, Input)>, usize)>,
     replies: Vec<ToPeer>,
     reply_bytes: usize,
-    /// Slots freed.
-    turns: u32,
-    tasks: u32,
 }
 
 impl<'a> Sorted<'a> {
@@ -178,8 +163,6 @@ impl<'a> Sorted<'a> {
             inputs: node.inboxes.iter().map(|_| (Vec::new(), 0)).collect(),
             replies: Vec::new(),
             reply_bytes: 0,
-            turns: 0,
-            tasks: 0,
         }
     }
 
