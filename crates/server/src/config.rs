@@ -1,0 +1,45 @@
+//! The settings of a server.
+
+use std::time::Duration;
+
+/// How a server treats those who connect to it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Connections that may be open at once. More wait until one closes.
+    pub connections_max: usize,
+    /// Bytes of all headers of a request together.
+    pub header_bytes_max: usize,
+    /// Bytes of a request's address.
+    pub uri_bytes_max: usize,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+    /// How long a client may take to send the headers of a request.
+    pub header_timeout: Duration,
+    /// How long a request that waits for a run is held, if it does not say.
+    pub wait_default: Duration,
+    /// How long a request that waits for a run is held at most.
+    pub wait_max: Duration,
+    /// A worker's connection on which nothing was sent for so long gets a ping.
+    pub ping_every: Duration,
+    /// A worker's connection on which nothing came in for so long is closed.
+    pub silence_max: Duration,
+    /// How long what is under way may take once the server has been told to stop.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            header_bytes_max: 16 << 10,
+            uri_bytes_max: 8 << 10,
+            body_bytes_max: 16 << 20,
+            header_timeout: Duration::from_secs(30),
+            wait_default: Duration::from_secs(30),
+            wait_max: Duration::from_secs(60),
+            ping_every: Duration::from_secs(20),
+            silence_max: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+        }
+    }
+}

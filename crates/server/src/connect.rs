@@ -1,0 +1,165 @@
+//! Connections of workers and clients: a WebSocket on which batches go both ways.
+//!
+//! ```text
+//! peer ──message──▶ hear: decode ─▶ Session::send          (one task)
+//! peer ◀─message─── tell: encode ◀─ Mailbox::recv          (another, so that neither waits for the other)
+//! ```
+//!
+//! One message is one batch, and a batch is everything that was ready: under load few messages carry much. The session ends
+//! with the connection; the engine then gives the peer's work to others.
+
+use crate::answer::{Answer, Refusal};
+use crate::app::App;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use trunkline_api::core::code::Code;
+use trunkline_api::core::peer::{FromPeer, ToPeer};
+use trunkline_api::frame::{BATCH_BYTES_MAX, SUBPROTOCOL, decode_batch, encode_batch};
+use trunkline_engine::{Mailbox, Session};
+
+/// Bytes that a WebSocket may hold back before it writes them to the connection.
+const WRITE_BUFFER_BYTES: usize = 128 << 10;
+/// Bytes of the reason in a close frame: a control frame has at most 125, two of which are the code (RFC 6455, 5.5).
+const REASON_BYTES_MAX: usize = 123;
+
+/// `GET /v1/connect`
+pub(crate) async fn connect(
+    State(app): State<Arc<App>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer {
+    let upgrade = upgrade
+        .map_err(|rejection| Refusal::new(Code::ProtocolError, rejection.body_text()))?
+        .protocols([SUBPROTOCOL])
+        .max_message_size(BATCH_BYTES_MAX)
+        .max_frame_size(BATCH_BYTES_MAX)
+        .write_buffer_size(WRITE_BUFFER_BYTES);
+    if upgrade.selected_protocol().is_none() {
+        let detail = format!("the connection must offer the subprotocol `{SUBPROTOCOL}`");
+        return Err(Refusal::new(Code::ProtocolError, detail));
+    }
+    if *app.stopping.borrow() {
+        return Err(Refusal::new(Code::ShuttingDown, "no new connections"));
+    }
+    Ok(upgrade.on_upgrade(move |socket| converse(app, socket)))
+}
+
+async fn converse(app: Arc<App>, socket: WebSocket) {
+    let (session, mailbox) = app.engine.connect();
+    let (sink, stream) = socket.split();
+    let (close, closed) = oneshot::channel();
+    let teller = tokio::spawn(tell(Arc::clone(&app), mailbox, sink, closed));
+    let farewell = hear(&app, &session, stream).await;
+    drop(session);
+    if let Some(frame) = &farewell {
+        tracing::info!(
+            reason = frame.reason.as_str(),
+            "closing a peer's connection"
+        );
+    }
+    // An error means that `tell` has ended already.
+    let _ = close.send(farewell);
+    let _ = teller.await;
+}
+
+/// Takes what the peer sends until it is gone. Gives back what to tell it at the end.
+async fn hear(
+    app: &App,
+    session: &Session,
+    mut stream: SplitStream<WebSocket>,
+) -> Option<CloseFrame> {
+    loop {
+        let Ok(heard) = tokio::time::timeout(app.config.silence_max, stream.next()).await else {
+            return Some(goodbye(
+                close_code::POLICY,
+                "nothing was heard for too long",
+            ));
+        };
+        match heard {
+            Some(Ok(Message::Binary(bytes))) => match decode_batch::<FromPeer>(&bytes) {
+                Ok(batch) => session.send(batch),
+                Err(error) => {
+                    let why = format!("{}: {error}", Code::ProtocolError);
+                    return Some(goodbye(close_code::PROTOCOL, &why));
+                }
+            },
+            Some(Ok(Message::Text(_))) => {
+                let why = format!("{}: a batch is a binary message", Code::ProtocolError);
+                return Some(goodbye(close_code::UNSUPPORTED, &why));
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Close(_))) | None => return None,
+            Some(Err(error)) => {
+                let why = format!("{}: {error}", Code::ProtocolError);
+                return Some(goodbye(close_code::PROTOCOL, &why));
+            }
+        }
+    }
+}
+
+/// Tells the peer what the engine has for it, until `hear` has ended or the engine has.
+async fn tell(
+    app: Arc<App>,
+    mut mailbox: Mailbox,
+    mut sink: SplitSink<WebSocket, Message>,
+    mut closed: oneshot::Receiver<Option<CloseFrame>>,
+) {
+    loop {
+        let sent = tokio::select! {
+            messages = mailbox.recv() => match messages {
+                Some(messages) => send(&mut sink, &messages).await,
+                None => {
+                    let frame = goodbye(close_code::AWAY, "the server ends this connection");
+                    let _ = sink.send(Message::Close(Some(frame))).await;
+                    return;
+                }
+            },
+            farewell = &mut closed => {
+                if let Ok(Some(frame)) = farewell {
+                    let _ = sink.send(Message::Close(Some(frame))).await;
+                }
+                return;
+            }
+            () = tokio::time::sleep(app.config.ping_every) => {
+                sink.send(Message::Ping(Bytes::new())).await
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// Sends `messages` as one batch, or as several if one would be too large.
+async fn send(
+    sink: &mut SplitSink<WebSocket, Message>,
+    messages: &[ToPeer],
+) -> Result<(), axum::Error> {
+    let mut left = vec![messages];
+    while let Some(part) = left.pop() {
+        let bytes = encode_batch(part);
+        if bytes.len() > BATCH_BYTES_MAX && part.len() > 1 {
+            let (first, second) = part.split_at(part.len() / 2);
+            left.extend([second, first]);
+            continue;
+        }
+        sink.feed(Message::Binary(Bytes::from(bytes))).await?;
+    }
+    sink.flush().await
+}
+
+fn goodbye(code: u16, reason: &str) -> CloseFrame {
+    let mut end = reason.len().min(REASON_BYTES_MAX);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    CloseFrame {
+        code,
+        reason: reason[..end].into(),
+    }
+}

@@ -1,0 +1,219 @@
+//! Metrics in the text format of Prometheus, version 0.0.4, written by hand.
+//!
+//! Labels are made of names from the code only, never of what clients send: the number of series is fixed.
+
+use crate::answer::{Answer, content_type};
+use crate::app::App;
+use crate::process;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use trunkline_api::core::peer::Counters;
+use trunkline_api::core::run::RunStatus;
+use trunkline_engine::Stats;
+
+/// Requests counted by operation and status.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    counts: Mutex<BTreeMap<(&'static str, u16), (u64, Duration)>>,
+}
+
+impl Requests {
+    pub(crate) fn count(&self, operation: &'static str, status: u16, took: Duration) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, sum) = counts.entry((operation, status)).or_default();
+        *count += 1;
+        *sum += took;
+    }
+
+    fn write(&self, text: &mut Text) {
+        let counts = self
+            .counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let name = "trunkline_http_requests_total";
+        text.head(name, "counter", "HTTP requests answered.");
+        for ((operation, status), (count, _)) in &counts {
+            text.sample(
+                name,
+                &format!("{{operation=\"{operation}\",status=\"{status}\"}}"),
+                count,
+            );
+        }
+        let name = "trunkline_http_request_seconds_total";
+        text.head(
+            name,
+            "counter",
+            "Time from the request's head to the answer's.",
+        );
+        for ((operation, status), (_, sum)) in &counts {
+            text.sample(
+                name,
+                &format!("{{operation=\"{operation}\",status=\"{status}\"}}"),
+                sum.as_secs_f64(),
+            );
+        }
+    }
+}
+
+/// `GET /metrics`
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer {
+    let counters = app.engine.counters().await;
+    let mut text = Text(String::with_capacity(8 << 10));
+    write_counters(&counters, &mut text);
+    write_stats(&app.engine.stats(), &mut text);
+    app.requests.write(&mut text);
+    process::write(&mut text);
+    Ok((
+        [content_type("text/plain; version=0.0.4; charset=utf-8")],
+        text.0,
+    )
+        .into_response())
+}
+
+fn write_counters(counters: &Counters, text: &mut Text) {
+    text.head("trunkline_runs", "gauge", "Runs that are kept, by status.");
+    for (status, count) in RunStatus::ALL.into_iter().zip(counters.runs) {
+        let label = format!("{{status=\"{}\"}}", status.as_str());
+        text.sample("trunkline_runs", &label, count);
+    }
+    let states = [
+        (
+            "trunkline_turns",
+            "Turns of runs.",
+            vec![
+                ("ready", counters.turns_ready),
+                ("in_flight", counters.turns_in_flight),
+            ],
+        ),
+        (
+            "trunkline_tasks",
+            "Tasks that have not ended.",
+            vec![
+                ("ready", counters.tasks_ready),
+                ("in_flight", counters.tasks_in_flight),
+                ("delayed", counters.tasks_delayed),
+            ],
+        ),
+        (
+            "trunkline_jobs",
+            "Egress jobs that are kept, by state.",
+            vec![
+                ("pending", counters.jobs_pending),
+                ("in_flight", counters.jobs_in_flight),
+                ("dead", counters.jobs_dead),
+            ],
+        ),
+    ];
+    for (name, help, samples) in states {
+        text.head(name, "gauge", help);
+        for (state, count) in samples {
+            text.sample(name, &format!("{{state=\"{state}\"}}"), count);
+        }
+    }
+    text.counter(
+        "trunkline_jobs_succeeded_total",
+        "Jobs delivered.",
+        counters.jobs_succeeded,
+    );
+    text.gauge("trunkline_timers", "Timers that are set.", counters.timers);
+    text.gauge(
+        "trunkline_outbox_messages",
+        "Messages between shards that are not yet acknowledged.",
+        counters.outbox,
+    );
+}
+
+fn write_stats(stats: &Stats, text: &mut Text) {
+    let seconds = |us: u64| Duration::from_micros(us).as_secs_f64();
+    for (name, help, value) in [
+        ("inputs", "Inputs taken by shard threads.", stats.inputs),
+        (
+            "batches",
+            "Times a shard thread ran through what waited.",
+            stats.batches,
+        ),
+        ("wakeups", "Times a shard thread woke up.", stats.wakeups),
+        ("commits", "Commits made durable.", stats.commits),
+        ("commit_bytes", "Bytes of commits.", stats.commit_bytes),
+        ("syncs", "Syncs of journals.", stats.syncs),
+        ("checkpoints", "Checkpoints written.", stats.checkpoints),
+        (
+            "checkpoint_rows",
+            "Rows written by checkpoints.",
+            stats.checkpoint_rows,
+        ),
+        ("deliveries", "Deliveries begun.", stats.deliveries),
+        (
+            "peers_dropped",
+            "Peers disconnected because they did not read.",
+            stats.peers_dropped,
+        ),
+        (
+            "refused",
+            "Requests refused at the engine's door.",
+            stats.refused,
+        ),
+    ] {
+        text.counter(&format!("trunkline_{name}_total"), help, value);
+    }
+    text.counter(
+        "trunkline_sync_seconds_total",
+        "Time spent writing and syncing journals.",
+        seconds(stats.sync_us),
+    );
+    text.counter(
+        "trunkline_checkpoint_seconds_total",
+        "Time spent writing checkpoints.",
+        seconds(stats.checkpoint_us),
+    );
+    for (name, help, value) in [
+        (
+            "memtable_bytes",
+            "Bytes of commits since the last checkpoint.",
+            stats.memtable_bytes,
+        ),
+        (
+            "journal_bytes",
+            "Bytes that a restart would replay.",
+            stats.journal_bytes,
+        ),
+        (
+            "deliveries_in_flight",
+            "Deliveries under way.",
+            stats.deliveries_in_flight,
+        ),
+        ("peers", "Peers connected.", stats.peers),
+    ] {
+        text.gauge(&format!("trunkline_{name}"), help, value);
+    }
+}
+
+/// The text under way.
+#[derive(Debug)]
+pub(crate) struct Text(String);
+
+impl Text {
+    pub(crate) fn counter(&mut self, name: &str, help: &str, value: impl Display) {
+        self.head(name, "counter", help);
+        self.sample(name, "", value);
+    }
+
+    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.head(name, "gauge", help);
+        self.sample(name, "", value);
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n")
+            .expect("a String takes everything");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl Display) {
+        writeln!(self.0, "{name}{labels} {value}").expect("a String takes everything");
+    }
+}

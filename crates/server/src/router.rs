@@ -1,0 +1,111 @@
+//! The router, built from the API's table of routes: an operation without a handler does not compile.
+
+use crate::answer::{Answer, Refusal, content_type};
+use crate::app::App;
+use crate::{
+    connect, destinations, explain, frame, health, jobs, metrics, runs, steering, waiting,
+};
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Router, middleware};
+use std::sync::Arc;
+use trunkline_api::core::code::Code;
+use trunkline_api::openapi;
+use trunkline_api::route::{self, Operation, ROUTES};
+
+/// The router with everything that surrounds a request.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, handler(route.operation, route.method));
+    }
+    router
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_this_method)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            frame::surround,
+        ))
+        .with_state(app)
+}
+
+fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>> {
+    match operation {
+        Operation::StartRun => at(method, runs::start),
+        Operation::ListRuns => at(method, runs::list),
+        Operation::ShowRun => at(method, runs::show),
+        Operation::ShowHistory => at(method, runs::history),
+        Operation::ShowProperty => at(method, runs::property),
+        Operation::AwaitResult => at(method, waiting::result),
+        Operation::SignalRun => at(method, steering::signal),
+        Operation::CancelRun => at(method, steering::cancel),
+        Operation::TerminateRun => at(method, steering::terminate),
+        Operation::PauseRun => at(method, steering::pause),
+        Operation::ResumeRun => at(method, steering::resume),
+        Operation::ListDestinations => at(method, destinations::list),
+        Operation::PutDestination => at(method, destinations::put),
+        Operation::ShowDestination => at(method, destinations::show),
+        Operation::CreateJobs => at(method, jobs::create),
+        Operation::ListJobs => at(method, jobs::list),
+        Operation::ShowJob => at(method, jobs::show),
+        Operation::ReplayJob => at(method, jobs::replay),
+        Operation::CancelJob => at(method, jobs::cancel),
+        Operation::Connect => at(method, connect::connect),
+        Operation::ExplainCode => at(method, explain::explain),
+        Operation::OpenApi => at(method, openapi_document),
+        Operation::Healthz => at(method, health::healthz),
+        Operation::Readyz => at(method, health::readyz),
+        Operation::Metrics => at(method, metrics::metrics),
+        Operation::Index => at(method, index),
+    }
+}
+
+fn at<H: Handler<T, Arc<App>>, T: 'static>(
+    method: route::Method,
+    handler: H,
+) -> MethodRouter<Arc<App>> {
+    let filter = match method {
+        route::Method::Get => MethodFilter::GET,
+        route::Method::Post => MethodFilter::POST,
+        route::Method::Put => MethodFilter::PUT,
+    };
+    on(filter, handler)
+}
+
+async fn nothing_here(request: Request) -> Refusal {
+    Refusal::new(
+        Code::NotFound,
+        format!("nothing is at `{}`", request.uri().path()),
+    )
+}
+
+async fn not_this_method(method: Method, request: Request) -> Refusal {
+    Refusal::new(
+        Code::MethodNotAllowed,
+        format!("`{}` does not take {method}", request.uri().path()),
+    )
+}
+
+async fn openapi_document() -> Answer {
+    Ok(([content_type("application/json")], openapi::DOCUMENT).into_response())
+}
+
+async fn index() -> Answer {
+    let text = concat!(
+        "Trunkline ",
+        env!("CARGO_PKG_VERSION"),
+        ": durable workflows and ordered deliveries.\n\n",
+        "/v1/openapi.json    the HTTP API\n",
+        "/v1/runs            runs\n",
+        "/v1/egress/destinations\n",
+        "                    destinations and their jobs\n",
+        "/v1/connect         workers connect here (WebSocket, trunkline.v1.cbor)\n",
+        "/v1/errors/TL0010   what an error code means\n",
+        "/healthz /readyz    is it alive, does it take work\n",
+        "/metrics            figures for Prometheus\n",
+    );
+    Ok(([content_type("text/plain; charset=utf-8")], text).into_response())
+}

@@ -1,0 +1,127 @@
+//! Starting runs and looking at them.
+
+use crate::answer::{Answer, Refusal, content_type, json, json_with};
+use crate::app::{App, unexpected};
+use crate::input::{Asked, Body, Names};
+use crate::{nonce, waiting};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use std::sync::Arc;
+use trunkline_api::core::code::Code;
+use trunkline_api::core::peer::{Op, Reply};
+use trunkline_api::history::{HistoryPage, entries_in};
+use trunkline_api::run::{HistoryQuery, RunBody, RunPage, RunQuery, RunStarted, StartRun};
+use trunkline_api::{cursor, name};
+
+/// `POST /v1/workflows/{workflow}/runs`
+pub(crate) async fn start(
+    State(app): State<Arc<App>>,
+    Names(workflow): Names<String>,
+    headers: HeaderMap,
+    Body(request): Body<StartRun>,
+) -> Answer {
+    let wait = match request.wait {
+        true => Some(waiting::span(&app, request.timeout_ms)?),
+        false => None,
+    };
+    let nonce = nonce::of_request(&headers, &format!("start {workflow}/{}", request.id))?;
+    let start = request.into_start(&workflow, nonce)?;
+    let run = start.run.clone();
+    let (created, version) = match app.ask(Op::Start(start)).await? {
+        Reply::Started { created, version } => (created, version),
+        other => return Err(unexpected(&other).into()),
+    };
+    let mut answer = RunStarted {
+        workflow: run.workflow.to_string(),
+        id: run.id.to_string(),
+        version,
+        created,
+        status: None,
+        result: None,
+        failure: None,
+    };
+    if let Some(wait) = wait {
+        let ended = waiting::outcome(&app, &run, wait).await?;
+        answer.status = Some(ended.status);
+        answer.result = ended.result;
+        answer.failure = ended.failure;
+    }
+    let status = if created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    json_with(status, &answer)
+}
+
+/// `GET /v1/runs`
+pub(crate) async fn list(State(app): State<Arc<App>>, Asked(query): Asked<RunQuery>) -> Answer {
+    match app.ask(Op::ListRuns(query.filter()?)).await? {
+        Reply::Runs { runs, next } => json(&RunPage {
+            runs: runs.iter().map(RunBody::from).collect(),
+            next_cursor: next.map(|next| cursor::write(next.0, &query.filters())),
+        }),
+        other => Err(unexpected(&other).into()),
+    }
+}
+
+/// `GET /v1/workflows/{workflow}/runs/{id}`
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    Names((workflow, id)): Names<(String, String)>,
+) -> Answer {
+    let run = name::run(&workflow, &id)?;
+    let mut body = match app.ask(Op::DescribeRun { run: run.clone() }).await? {
+        Reply::Run(run) => RunBody::from(&run),
+        other => return Err(unexpected(&other).into()),
+    };
+    body.waits = Some(match app.ask(Op::Waits { run }).await? {
+        Reply::Waits(waits) => waits.iter().map(ToString::to_string).collect(),
+        other => return Err(unexpected(&other).into()),
+    });
+    json(&body)
+}
+
+/// `GET /v1/workflows/{workflow}/runs/{id}/history`
+pub(crate) async fn history(
+    State(app): State<Arc<App>>,
+    Names((workflow, id)): Names<(String, String)>,
+    Asked(query): Asked<HistoryQuery>,
+) -> Answer {
+    let from = query.from.unwrap_or(0);
+    let run = name::run(&workflow, &id)?;
+    match app.ask(Op::History { run, from }).await? {
+        Reply::History {
+            from: first,
+            chunks,
+            next,
+        } => {
+            let entries = entries_in(first, &chunks, from).map_err(|error| {
+                Refusal::new(
+                    Code::Internal,
+                    format!("the run's history cannot be read: {error}"),
+                )
+            })?;
+            json(&HistoryPage { entries, next })
+        }
+        other => Err(unexpected(&other).into()),
+    }
+}
+
+/// `GET /v1/workflows/{workflow}/runs/{id}/properties/{name}`
+pub(crate) async fn property(
+    State(app): State<Arc<App>>,
+    Names((workflow, id, property)): Names<(String, String, String)>,
+) -> Answer {
+    let run = name::run(&workflow, &id)?;
+    let name = name::name("name", &property)?;
+    match app.ask(Op::Property { run, name }).await? {
+        Reply::Property(value) => {
+            let text = trunkline_api::json::json_of(&value);
+            let bytes = text.get().to_owned();
+            Ok(([content_type("application/json")], bytes).into_response())
+        }
+        other => Err(unexpected(&other).into()),
+    }
+}
