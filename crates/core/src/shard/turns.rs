@@ -243,7 +243,7 @@ impl Shard {
     }
 
     /// Everything that can be wrong with a turn, before anything changes.
-    fn validate(&self, io: &Io<'_>, key: RunKey, hot: &Hot, turn: &TurnDone) -> Result<(), String> {
+    fn validate(&self, key: RunKey, hot: &Hot, turn: &TurnDone) -> Result<(), String> {
         let commands = turn.commands.len();
         if commands > TURN_COMMANDS_MAX {
             let code = Code::TooManyItems;
