@@ -88,12 +88,11 @@ impl Shard {
         run: RunKey,
         command: CommandId,
     ) -> bool {
-        let key = self.keys.timer(run, command);
-        let Some(at) = io.get::<Timestamp>(&key) else {
-            return false;
-        };
-        io.delete(&key);
-        self.timers.due.remove(&(at, run, command))
+        let was_set = self.timers.remove(run, command);
+        if was_set {
+            io.delete(&self.keys.timer(run, command));
+        }
+        was_set
     }
 
     /// Forgets all timers of a run.
