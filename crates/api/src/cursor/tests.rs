@@ -1,3 +1,5 @@
+//! Cursors lead back, and only into their own list.
+
 use super::{read, write};
 use crate::core::code::Code;
 

@@ -1,3 +1,5 @@
+//! Pages and codes belong together.
+
 use super::{PAGES, code_of, page};
 use crate::core::code::Code;
 use std::collections::BTreeSet;

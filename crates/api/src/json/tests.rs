@@ -1,3 +1,5 @@
+//! Bodies: refused with the right code, and passed through untouched.
+
 use super::{json_of, parse, payload_of};
 use crate::core::code::Code;
 use crate::core::limits::PAYLOAD_BYTES_MAX;

@@ -1,3 +1,5 @@
+//! What is a name and what is none.
+
 use super::{name, run, tags, workflow};
 use crate::core::code::Code;
 

@@ -1,3 +1,5 @@
+//! The document and the route table say the same.
+
 use super::DOCUMENT;
 use crate::route::ROUTES;
 use serde_json::Value;

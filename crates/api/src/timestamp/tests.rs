@@ -1,3 +1,5 @@
+//! Times are written and read back exactly.
+
 use super::{Time, parse};
 use crate::core::time::Timestamp;
 

@@ -1,0 +1,272 @@
+//! Destinations: where jobs are delivered, how often and how stubbornly.
+
+use crate::core::code::Code;
+use crate::core::egress::{Destination, HeadOfLine, Rate};
+use crate::core::payload::Name;
+use crate::core::peer::DestinationStatus;
+use crate::core::policy::RetryPolicy;
+use crate::name::name;
+use crate::problem::Problem;
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a destination's URL.
+pub const URL_BYTES_MAX: usize = 2_048;
+
+/// `PUT /v1/egress/destinations/{name}`. What is left out has its default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutDestination {
+    /// Where jobs are sent: an `http://` URL.
+    pub url: String,
+    /// How often; absent: as fast as it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateBody>,
+    /// How many calls are under way at once; absent: 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// How long a call may take, in milliseconds; absent: 30 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// How failed deliveries are repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryBody>,
+    /// What the rest of a lane does while its first job is being retried; absent: `block`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_of_line: Option<HeadOfLineBody>,
+    /// True while it is to be held back.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// A rate limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateBody {
+    /// Calls a second.
+    pub per_second: u32,
+    /// Calls that may leave at once after a pause; absent: 1.
+    #[serde(default = "one")]
+    pub burst: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// How failed attempts are repeated. In a request, what is left out has the destination's default.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryBody {
+    /// Delay before the second attempt, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_ms: Option<u64>,
+    /// Growth of the delay from attempt to attempt, in percent: 200 doubles it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor_percent: Option<u32>,
+    /// Upper bound of the delay, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<u64>,
+    /// How many attempts there are in all; 0 is without end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// How much of the delay is random, in percent (0 to 100).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter_percent: Option<u8>,
+    /// Names of failures that are final at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub non_retryable: Vec<String>,
+}
+
+/// What the rest of a lane does while its first job waits for a retry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadOfLineBody {
+    /// It waits.
+    Block,
+    /// The first failure makes the job a dead letter, and the lane goes on.
+    Skip,
+}
+
+impl From<&RetryPolicy> for RetryBody {
+    fn from(policy: &RetryPolicy) -> Self {
+        Self {
+            initial_ms: Some(policy.initial_ms),
+            factor_percent: Some(policy.factor_percent),
+            max_ms: Some(policy.max_ms),
+            attempts: Some(policy.attempts),
+            jitter_percent: Some(policy.jitter_percent),
+            non_retryable: policy.non_retryable.iter().map(Name::to_string).collect(),
+        }
+    }
+}
+
+impl RetryBody {
+    fn over(self, default: &RetryPolicy) -> Result<RetryPolicy, Problem> {
+        Ok(RetryPolicy {
+            initial_ms: self.initial_ms.unwrap_or(default.initial_ms),
+            factor_percent: self.factor_percent.unwrap_or(default.factor_percent),
+            max_ms: self.max_ms.unwrap_or(default.max_ms),
+            attempts: self.attempts.unwrap_or(default.attempts),
+            jitter_percent: self.jitter_percent.unwrap_or(default.jitter_percent),
+            non_retryable: self
+                .non_retryable
+                .iter()
+                .map(|text| name("retry.non_retryable", text))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl PutDestination {
+    /// The destination `called`.
+    ///
+    /// # Errors
+    /// `TL0006` if the name is none, `TL0020` if a setting is not usable.
+    pub fn into_destination(self, called: &str) -> Result<Destination, Problem> {
+        let default = Destination::default();
+        let destination = Destination {
+            name: name("name", called)?,
+            url: Name::from(self.url),
+            rate: self.rate.map(|rate| Rate {
+                per_second: rate.per_second,
+                burst: rate.burst,
+            }),
+            concurrency: self.concurrency.unwrap_or(default.concurrency),
+            timeout_ms: self.timeout_ms.unwrap_or(default.timeout_ms),
+            retry: self.retry.unwrap_or_default().over(&default.retry)?,
+            head_of_line: match self.head_of_line {
+                None | Some(HeadOfLineBody::Block) => HeadOfLine::Block,
+                Some(HeadOfLineBody::Skip) => HeadOfLine::Skip,
+            },
+            paused: self.paused,
+        };
+        match unusable(&destination) {
+            Some(why) => Err(Problem::new(Code::DestinationInvalid, why)),
+            None => Ok(destination),
+        }
+    }
+}
+
+/// What is wrong with the settings of a destination.
+fn unusable(destination: &Destination) -> Option<String> {
+    let url = destination.url.as_str();
+    let host = url.strip_prefix("http://").unwrap_or_default();
+    if host
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .is_empty()
+    {
+        return Some(format!(
+            "`url` is `{url}`; it has the form http://host:port/path"
+        ));
+    }
+    if url.len() > URL_BYTES_MAX || url.chars().any(|char| char.is_control() || char == ' ') {
+        return Some(format!(
+            "`url` has more than {URL_BYTES_MAX} bytes, a space or a control character"
+        ));
+    }
+    let mut limits = vec![
+        ("concurrency", u64::from(destination.concurrency), 1, 10_000),
+        ("timeout_ms", destination.timeout_ms, 1, 3_600_000),
+        ("retry.max_ms", destination.retry.max_ms, 0, 86_400_000),
+        (
+            "retry.initial_ms",
+            destination.retry.initial_ms,
+            0,
+            86_400_000,
+        ),
+        (
+            "retry.factor_percent",
+            u64::from(destination.retry.factor_percent),
+            100,
+            100_000,
+        ),
+        (
+            "retry.jitter_percent",
+            u64::from(destination.retry.jitter_percent),
+            0,
+            100,
+        ),
+    ];
+    if let Some(rate) = destination.rate {
+        limits.push(("rate.per_second", u64::from(rate.per_second), 1, 1_000_000));
+        limits.push(("rate.burst", u64::from(rate.burst), 1, 1_000_000));
+    }
+    limits
+        .into_iter()
+        .find(|&(_, value, from, to)| value < from || value > to)
+        .map(|(field, value, from, to)| {
+            format!("`{field}` is {value}; it goes from {from} to {to}")
+        })
+}
+
+/// A destination and how its work stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DestinationBody {
+    /// Its name.
+    pub name: String,
+    /// Where jobs are sent.
+    pub url: String,
+    /// How often; absent: as fast as it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateBody>,
+    /// How many calls are under way at once.
+    pub concurrency: u32,
+    /// How long a call may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// How failed deliveries are repeated.
+    pub retry: RetryBody,
+    /// What the rest of a lane does while its first job is being retried.
+    pub head_of_line: HeadOfLineBody,
+    /// True while it is held back.
+    pub paused: bool,
+    /// Jobs waiting.
+    pub pending: u64,
+    /// Jobs being delivered.
+    pub in_flight: u64,
+    /// Jobs delivered, since the destination was made.
+    pub succeeded: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Lanes with work.
+    pub lanes: u64,
+    /// What holds all of it back, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked_on: Option<String>,
+}
+
+impl From<&DestinationStatus> for DestinationBody {
+    fn from(status: &DestinationStatus) -> Self {
+        let destination = &status.destination;
+        Self {
+            name: destination.name.to_string(),
+            url: destination.url.to_string(),
+            rate: destination.rate.map(|rate| RateBody {
+                per_second: rate.per_second,
+                burst: rate.burst,
+            }),
+            concurrency: destination.concurrency,
+            timeout_ms: destination.timeout_ms,
+            retry: RetryBody::from(&destination.retry),
+            head_of_line: match destination.head_of_line {
+                HeadOfLine::Block => HeadOfLineBody::Block,
+                HeadOfLine::Skip => HeadOfLineBody::Skip,
+            },
+            paused: destination.paused,
+            pending: status.pending,
+            in_flight: status.in_flight,
+            succeeded: status.succeeded,
+            dead: status.dead,
+            lanes: status.lanes,
+            blocked_on: status.blocked_on.as_ref().map(Name::to_string),
+        }
+    }
+}
+
+/// All destinations, by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DestinationList {
+    /// The destinations.
+    pub destinations: Vec<DestinationBody>,
+}
