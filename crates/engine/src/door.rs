@@ -407,6 +407,3 @@ fn shorten(text: Name, bytes_max: usize) -> Name {
     }
     Name::from(&text[..text.floor_char_boundary(bytes_max)])
 }
-
-#[cfg(test)]
-mod tests;

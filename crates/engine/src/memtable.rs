@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
 use trunkline_core::output::changes_in;
 use trunkline_journal::{Error, Position};
@@ -35,8 +35,17 @@ pub(crate) struct Memtable {
 #[derive(Debug)]
 enum Rows {
     /// Just one, as most have.
-    One(Bytes, Option<Bytes>),
-    Many(BTreeMap<Bytes, Option<Bytes>>),
+    One(Bytes, Row),
+    Many(BTreeMap<Bytes, Row>),
+}
+
+/// What became of a row.
+#[derive(Debug)]
+struct Row {
+    value: Option<Bytes>,
+    /// It was created since the last checkpoint, so nothing below knows of it: when it goes, it goes without a trace, and
+    /// the store never hears of it.
+    is_new: bool,
 }
 
 impl Memtable {
@@ -48,12 +57,20 @@ impl Memtable {
         for change in changes {
             let key = body.slice(change.key);
             let value = change.value.map(|value| body.slice(value));
+            let row = Row {
+                value,
+                is_new: change.created,
+            };
             let table = self.tables.entry(prefix(&key)).or_default();
             match table.entry(subject(&key)) {
                 Entry::Vacant(vacant) => {
-                    vacant.insert(Rows::One(key, value));
+                    vacant.insert(Rows::One(key, row));
                 }
-                Entry::Occupied(mut rows) => rows.get_mut().insert(key, value),
+                Entry::Occupied(mut rows) => {
+                    if rows.get_mut().change(key, row) {
+                        rows.remove();
+                    }
+                }
             }
         }
         Ok(())
@@ -62,8 +79,8 @@ impl Memtable {
     /// What the table says of a row: nothing, that it is gone, or its value.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Option<&Bytes>> {
         match self.tables.get(&prefix(key))?.get(&subject(key))? {
-            Rows::One(only, value) => (*only == key).then_some(value.as_ref()),
-            Rows::Many(rows) => rows.get(key).map(Option::as_ref),
+            Rows::One(only, row) => (*only == key).then_some(row.value.as_ref()),
+            Rows::Many(rows) => rows.get(key).map(|row| row.value.as_ref()),
         }
     }
 
@@ -113,27 +130,54 @@ impl Memtable {
 }
 
 impl Rows {
-    fn insert(&mut self, key: Bytes, value: Option<Bytes>) {
+    /// Takes a change; true if no row is left.
+    fn change(&mut self, key: Bytes, row: Row) -> bool {
         match self {
-            Self::One(only, old) if *only == key => *old = value,
+            Self::One(only, old) if *only == key => old.change(row),
             Self::One(only, old) => {
                 let first = (std::mem::take(only), old.take());
-                *self = Self::Many(BTreeMap::from([first, (key, value)]));
+                *self = Self::Many(BTreeMap::from([first, (key, row)]));
+                false
             }
             Self::Many(rows) => {
-                rows.insert(key, value);
+                match rows.entry(key) {
+                    btree_map::Entry::Vacant(vacant) => {
+                        vacant.insert(row);
+                    }
+                    btree_map::Entry::Occupied(mut old) => {
+                        if old.get_mut().change(row) {
+                            old.remove();
+                        }
+                    }
+                }
+                rows.is_empty()
             }
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = Change<'_>> {
         let (one, many) = match self {
-            Self::One(key, value) => (Some((key, value.as_ref())), None),
+            Self::One(key, row) => (Some((key, row.value.as_ref())), None),
             Self::Many(rows) => (None, Some(rows)),
         };
         let many = many.into_iter().flatten();
         one.into_iter()
-            .chain(many.map(|(key, value)| (key, value.as_ref())))
+            .chain(many.map(|(key, row)| (key, row.value.as_ref())))
+    }
+}
+
+impl Row {
+    /// Takes a newer state of the same row; true if the row is to be forgotten.
+    fn change(&mut self, newer: Self) -> bool {
+        self.value = newer.value;
+        self.is_new && self.value.is_none()
+    }
+
+    fn take(&mut self) -> Self {
+        Self {
+            value: self.value.take(),
+            is_new: self.is_new,
+        }
     }
 }
 
