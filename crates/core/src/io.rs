@@ -74,6 +74,11 @@ impl<'a> Io<'a> {
         self.out.change(key, Some(&encode(value)));
     }
 
+    /// Writes a row that does not exist so far.
+    pub(crate) fn create<T: Encode<()>>(&mut self, key: &[u8], value: &T) {
+        self.out.create(key, &encode(value));
+    }
+
     /// Removes a row.
     pub(crate) fn delete(&mut self, key: &[u8]) {
         self.out.change(key, None);

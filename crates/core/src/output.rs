@@ -18,6 +18,8 @@ pub struct Output {
     pub effects: Vec<Effect>,
 }
 
+/// The bit that marks a row as new.
+const CREATED: u16 = 1 << 15;
 /// Bytes before the key of a change.
 const HEAD_BYTES: usize = 6;
 
@@ -25,15 +27,27 @@ impl Output {
     /// Records that the row `key` now has `value`, or is gone.
     ///
     /// ```text
-    /// key length: u16 │ value length + 1, or 0 if gone: u32 │ key │ value          (little-endian)
+    /// created: 1 bit, key length: 15 bits │ value length + 1, or 0 if gone: u32 │ key │ value    (little-endian)
     /// ```
     pub fn change(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.record(key, value, 0);
+    }
+
+    /// Records a row that does not exist so far. Knowing that, whoever keeps the rows can forget it without a trace if it
+    /// goes before it was ever written to the store.
+    pub fn create(&mut self, key: &[u8], value: &[u8]) {
+        self.record(key, Some(value), CREATED);
+    }
+
+    fn record(&mut self, key: &[u8], value: Option<&[u8]>, created: u16) {
         let key_bytes = u16::try_from(key.len()).expect("keys are made of bounded names");
+        assert!(key_bytes < CREATED, "keys are made of bounded names");
         let mark = value.map_or(0, |value| {
             u32::try_from(value.len() + 1).expect("values are bounded by the payload limit")
         });
         let at = u32::try_from(self.encoded.len()).expect("a batch is bounded");
-        self.encoded.extend_from_slice(&key_bytes.to_le_bytes());
+        self.encoded
+            .extend_from_slice(&(key_bytes | created).to_le_bytes());
         self.encoded.extend_from_slice(&mark.to_le_bytes());
         self.encoded.extend_from_slice(key);
         self.encoded.extend_from_slice(value.unwrap_or_default());
@@ -99,6 +113,8 @@ pub struct Change {
     pub key: Range<usize>,
     /// The value's bytes.
     pub value: Option<Range<usize>>,
+    /// True if the row did not exist before.
+    pub created: bool,
 }
 
 /// Reads the body of a commit, from any source; nothing if it is malformed.
@@ -127,11 +143,15 @@ pub fn changes_in(body: &[u8]) -> Option<Vec<Change>> {
 /// The change that begins at `at`, where there are at least [`HEAD_BYTES`] bytes.
 fn change_at(body: &[u8], at: usize) -> Change {
     let head = &body[at..at + HEAD_BYTES];
-    let key_bytes = usize::from(u16::from_le_bytes([head[0], head[1]]));
+    let key_head = u16::from_le_bytes([head[0], head[1]]);
     let mark = u32::from_le_bytes([head[2], head[3], head[4], head[5]]) as usize;
-    let key = at + HEAD_BYTES..at + HEAD_BYTES + key_bytes;
+    let key = at + HEAD_BYTES..at + HEAD_BYTES + usize::from(key_head & !CREATED);
     let value = (mark > 0).then(|| key.end..key.end + mark - 1);
-    Change { key, value }
+    Change {
+        key,
+        value,
+        created: key_head & CREATED != 0,
+    }
 }
 
 /// Fixed keys: the same inputs must give the same output everywhere.

@@ -13,6 +13,10 @@ use crate::payload::Payload;
 use alloc::vec::Vec;
 use minicbor::Encoder;
 
+/// A history of more chunks, or more bytes, than this is left as it is when its run ends.
+const FOLDED_CHUNKS_MAX: u32 = 16;
+const FOLDED_BYTES_MAX: usize = 8 << 10;
+
 impl Shard {
     /// Appends a notification: the run is ready for a turn.
     pub(super) fn notify(
@@ -43,18 +47,39 @@ impl Shard {
             return;
         }
         let mut chunk = Vec::with_capacity(hot.open_chunk.len() + 3);
-        let head = Encoder::new(&mut chunk)
-            .array(u64::from(hot.open_entries))
-            .map(|_| ());
-        head.expect("writing to memory cannot fail");
+        begin_chunk(&mut chunk, hot.open_entries);
         chunk.append(&mut hot.open_chunk);
         io.out
-            .change(&self.keys.history(key, hot.run.chunks), Some(&chunk));
+            .create(&self.keys.history(key, hot.run.chunks), &chunk);
         hot.recent.push((hot.run.entries, Payload::from(chunk)));
         hot.run.chunks += 1;
         hot.run.entries += hot.open_entries;
         hot.open_entries = 0;
         hot.changed = true;
+    }
+
+    /// Makes the history of a run that has ended one chunk, if it is short: most runs are, and one row costs less to keep
+    /// than several. Chunks that were never written to the store leave no trace there.
+    pub(super) fn fold_history(&mut self, io: &mut Io<'_>, key: RunKey, hot: &mut Hot) {
+        self.close_chunk(io, key, hot);
+        // A task that outlives its run finds its argument by the chunk's number.
+        if hot.run.open_tasks > 0 || hot.run.chunks < 2 || hot.run.chunks > FOLDED_CHUNKS_MAX {
+            return;
+        }
+        let chunks = self.whole_history(io, key, hot.run.chunks);
+        if chunks.iter().map(|chunk| chunk.len()).sum::<usize>() > FOLDED_BYTES_MAX {
+            return;
+        }
+        let mut folded = Vec::with_capacity(FOLDED_BYTES_MAX / 8);
+        begin_chunk(&mut folded, hot.run.entries);
+        for chunk in &chunks {
+            folded.extend_from_slice(&chunk[head_len(chunk)..]);
+        }
+        io.out.change(&self.keys.history(key, 0), Some(&folded));
+        for number in 1..hot.run.chunks {
+            io.delete(&self.keys.history(key, number));
+        }
+        hot.run.chunks = 1;
     }
 
     /// A chunk of a run's history.
@@ -74,6 +99,18 @@ impl Shard {
             .map(|number| self.chunk(io, key, number))
             .collect()
     }
+}
+
+fn begin_chunk(chunk: &mut Vec<u8>, entries: u32) {
+    let head = Encoder::new(chunk).array(u64::from(entries)).map(|_| ());
+    head.expect("writing to memory cannot fail");
+}
+
+/// Bytes before the first entry of a chunk.
+fn head_len(chunk: &[u8]) -> usize {
+    let mut decoder = minicbor::Decoder::new(chunk);
+    decoder.array().expect("a chunk begins with its length");
+    decoder.position()
 }
 
 /// How many entries a chunk has.

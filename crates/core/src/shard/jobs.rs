@@ -74,7 +74,7 @@ impl Shard {
                 settled_at: None,
                 source: source.cloned(),
             };
-            io.put(&job_key, &job);
+            io.create(&job_key, &job);
             accepted += 1;
             touched.insert(name);
         }

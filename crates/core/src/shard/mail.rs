@@ -86,7 +86,7 @@ impl Shard {
         let sequence = outbox.last;
         // Row 0 holds the last number: it must survive when all messages have been taken.
         io.put(&self.keys.outbox(to, 0), &sequence);
-        io.put(&self.keys.outbox(to, sequence), &message);
+        io.create(&self.keys.outbox(to, sequence), &message);
         io.effect(Effect::Send {
             to,
             sequence,

@@ -443,6 +443,7 @@ impl Shard {
             );
         }
         hot.run.outcome = Some(outcome);
+        self.fold_history(io, key, hot);
     }
 }
 

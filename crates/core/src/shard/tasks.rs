@@ -189,7 +189,7 @@ impl Shard {
             chunk,
             last_failure: None,
         };
-        io.put(&self.keys.task(key.0, key.1), &row);
+        io.create(&self.keys.task(key.0, key.1), &row);
         self.tasks.insert(
             io.now,
             key,

@@ -77,7 +77,7 @@ impl Shard {
         command: CommandId,
         at: Timestamp,
     ) {
-        io.put(&self.keys.timer(run, command), &at);
+        io.create(&self.keys.timer(run, command), &at);
         self.timers.insert(at, run, command);
     }
 

@@ -632,6 +632,33 @@ fn finished_runs_go_after_the_retention_time() {
 }
 
 #[test]
+fn a_short_history_becomes_one_row_when_the_run_ends() {
+    let mut world = World::new();
+    world.start("a");
+    world.play(WORKER, true, vec![task(0)]);
+    world.finish_task(WORKER, completed("7"));
+    let chunks = |world: &World| {
+        world
+            .rows
+            .0
+            .keys()
+            .filter(|key| key.starts_with(b"rh"))
+            .count()
+    };
+    let before = world.history("a");
+    assert_eq!(chunks(&world), 3);
+    world.play(WORKER, true, vec![finish()]);
+    assert_eq!(chunks(&world), 1);
+    let after = world.history("a");
+    assert_eq!((&after[..4], after.len()), (&before[..], 6));
+    // A task that is still open keeps its run's chunks: its argument is in there.
+    world.start("b");
+    world.play(WORKER, true, vec![task(0), finish()]);
+    world.crash();
+    assert_eq!(world.task(WORKER).expect("a task").input, json("1"));
+}
+
+#[test]
 fn a_history_is_read_in_pages() {
     let mut world = World::new();
     world.start("a");

@@ -41,6 +41,10 @@ impl Map {
         let body = out.take_encoded();
         for change in changes_in(&body).expect("the core's own output") {
             let key = body[change.key].to_vec();
+            assert!(
+                !change.created || !self.0.contains_key(&key),
+                "what is created is new"
+            );
             match change.value {
                 Some(value) => self.0.insert(key, body[value].to_vec()),
                 None => self.0.remove(&key),
