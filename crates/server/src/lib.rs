@@ -42,5 +42,7 @@ mod runs;
 mod steering;
 mod waiting;
 
+pub use trunkline_engine as engine;
+
 pub use accept::{BindError, End, bind, serve};
 pub use config::Config;

@@ -15,10 +15,13 @@ use trunkline_api::core::peer::Counters;
 use trunkline_api::core::run::RunStatus;
 use trunkline_engine::Stats;
 
+/// An operation and the status that it was answered with.
+type Kind = (&'static str, u16);
+
 /// Requests counted by operation and status.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    counts: Mutex<BTreeMap<(&'static str, u16), (u64, Duration)>>,
+    counts: Mutex<BTreeMap<Kind, (u64, Duration)>>,
 }
 
 impl Requests {

@@ -1,0 +1,390 @@
+//! What the program understands on its command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Durable workflows and ordered deliveries.
+#[derive(Parser, Debug)]
+#[command(name = "trunkline", disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) server: ServerAddress,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the server is.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct ServerAddress {
+    /// The server to talk to
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "TRUNKLINE_SERVER",
+        default_value = "http://127.0.0.1:7411"
+    )]
+    pub(crate) server: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a server for development, with its data in ./trunkline-data
+    Dev(DevArgs),
+    /// Run a server
+    Server(ServerArgs),
+    /// Start, show and steer runs
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// Destinations and jobs
+    #[command(subcommand)]
+    Egress(EgressCommand),
+    /// Jobs that used up their attempts
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Explain an error code
+    Explain {
+        /// The code, such as TL0042
+        code: String,
+    },
+    /// Examine a data folder (changes nothing), or a server
+    Doctor {
+        /// The data folder; without it the server is examined
+        #[arg(long, value_name = "FOLDER")]
+        data: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the version
+    Version,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct DevArgs {
+    /// The data folder
+    #[arg(long, value_name = "FOLDER", default_value = "./trunkline-data")]
+    pub(crate) data: PathBuf,
+    /// The address to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7411")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct ServerArgs {
+    /// The data folder; it is made if it is missing
+    #[arg(long, value_name = "FOLDER", env = "TRUNKLINE_DATA")]
+    pub(crate) data: PathBuf,
+    /// The address to listen on; port 0 takes any free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TRUNKLINE_LISTEN",
+        default_value = "127.0.0.1:7411"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// Shard threads, each with a journal; fixed when the folder is made [default: half the cores]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) threads: Option<u16>,
+    /// Shards; fixed when the folder is made [default: 16]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) shards: Option<u16>,
+    /// How long finished runs and settled jobs are kept, in milliseconds [default: one day]
+    #[arg(long, value_name = "MS")]
+    pub(crate) retention_ms: Option<u64>,
+    /// How long what is under way may take after SIGTERM, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    pub(crate) grace_ms: u64,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct LogArgs {
+    /// How the log on standard error is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "TRUNKLINE_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// The least important lines that are written
+    #[arg(long, value_enum, default_value_t = LogLevel::Info, env = "TRUNKLINE_LOG_LEVEL")]
+    pub(crate) log_level: LogLevel,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// A run on the command line.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct RunArg {
+    /// The run, as WORKFLOW/ID, or its id alone if no other workflow has it
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RunCommand {
+    /// Start a run
+    Start(StartArgs),
+    /// List runs
+    List(RunListArgs),
+    /// Show a run: where it stands, what happened, what it waits for
+    Show {
+        #[command(flatten)]
+        run: RunArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a run's history
+    History {
+        #[command(flatten)]
+        run: RunArg,
+        /// The first entry to print
+        #[arg(long, default_value_t = 0)]
+        from: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a run's result
+    Result {
+        #[command(flatten)]
+        run: RunArg,
+        /// How long to wait for the end, in milliseconds
+        #[arg(long, value_name = "MS", default_value_t = 0)]
+        wait_ms: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a property of a run, as JSON
+    Property {
+        #[command(flatten)]
+        run: RunArg,
+        /// The property's name
+        name: String,
+    },
+    /// Send a signal to a run
+    Signal {
+        #[command(flatten)]
+        run: RunArg,
+        /// The signal channel
+        channel: String,
+        /// The value, as JSON
+        #[arg(default_value = "null")]
+        value: String,
+        /// A repeat with the same key is not delivered again
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Ask a run to cancel; its code may clean up
+    Cancel(StopArgs),
+    /// End a run without asking its code
+    Terminate(StopArgs),
+    /// Hold a run back
+    Pause(RunArg),
+    /// Let a paused run go on
+    Resume(RunArg),
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct StartArgs {
+    /// The workflow
+    pub(crate) workflow: String,
+    /// The run's id, unique within the workflow
+    pub(crate) id: String,
+    /// The workflow's argument, as JSON; "-" reads it from standard input
+    #[arg(long, value_name = "JSON", default_value = "null")]
+    pub(crate) input: String,
+    /// The version [default: the newest that a worker registered]
+    #[arg(long = "workflow-version", value_name = "VERSION")]
+    pub(crate) version: Option<u32>,
+    /// A tag; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// If the id is taken, answer for the run that has it
+    #[arg(long)]
+    pub(crate) attach: bool,
+    /// Wait for the end, and print the result
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct RunListArgs {
+    /// Only of this workflow
+    #[arg(long)]
+    pub(crate) workflow: Option<String>,
+    /// Only in this status: running, paused, completed, failed, cancelled or terminated
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Only with this tag
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    /// Only with this id
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct PageArgs {
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// Where to go on: printed at the end of the page before
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct StopArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArg,
+    /// Why, for whoever looks at the run later
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum EgressCommand {
+    /// Create, list and show destinations
+    #[command(subcommand)]
+    Destination(DestinationCommand),
+    /// List jobs of a destination
+    Jobs {
+        /// The destination
+        destination: String,
+        /// Only in this state: pending, succeeded, dead or cancelled
+        #[arg(long)]
+        state: Option<String>,
+        /// Only of this lane
+        #[arg(long)]
+        lane: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Show a job
+    Job {
+        #[command(flatten)]
+        job: JobArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A job on the command line.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct JobArg {
+    /// The destination
+    pub(crate) destination: String,
+    /// The job's identity
+    pub(crate) id: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum DestinationCommand {
+    /// Create a destination, or replace its settings
+    Put(DestinationArgs),
+    /// List destinations
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a destination and how its work stands
+    Show {
+        /// The destination
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct DestinationArgs {
+    /// The destination's name
+    pub(crate) name: String,
+    /// Where jobs are sent: an http:// URL
+    #[arg(long)]
+    pub(crate) url: String,
+    /// Calls a second [default: as fast as it answers]
+    #[arg(long, value_name = "PER_SECOND")]
+    pub(crate) rate: Option<u32>,
+    /// Calls that may leave at once after a pause
+    #[arg(long, value_name = "COUNT", requires = "rate", default_value_t = 1)]
+    pub(crate) burst: u32,
+    /// Calls under way at once [default: 16]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) concurrency: Option<u32>,
+    /// How long a call may take, in milliseconds [default: 30000]
+    #[arg(long, value_name = "MS")]
+    pub(crate) timeout_ms: Option<u64>,
+    /// Attempts in all; 0 is without end [default: 20]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) attempts: Option<u32>,
+    /// Delay before the second attempt, in milliseconds [default: 500]
+    #[arg(long, value_name = "MS")]
+    pub(crate) retry_initial_ms: Option<u64>,
+    /// Longest delay between attempts, in milliseconds [default: 60000]
+    #[arg(long, value_name = "MS")]
+    pub(crate) retry_max_ms: Option<u64>,
+    /// After a failure go on with the lane's next job, instead of holding the lane
+    #[arg(long)]
+    pub(crate) skip: bool,
+    /// Hold everything back
+    #[arg(long)]
+    pub(crate) paused: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum DeadLettersCommand {
+    /// List dead letters of a destination
+    List {
+        /// The destination
+        destination: String,
+        /// Only of this lane
+        #[arg(long)]
+        lane: Option<String>,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Put a dead letter back to the end of its lane, with all its attempts
+    Replay(JobArg),
+    /// Put all dead letters of a destination back
+    ReplayAll {
+        /// The destination
+        destination: String,
+        /// Only of this lane
+        #[arg(long)]
+        lane: Option<String>,
+        /// Only say how many there are
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Give a dead letter up for good
+    Cancel(JobArg),
+}

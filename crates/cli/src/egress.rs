@@ -1,0 +1,258 @@
+//! `trunkline egress …`: destinations and their jobs.
+
+use crate::args::{DestinationArgs, DestinationCommand, EgressCommand, JobArg, PageArgs};
+use crate::client::{Client, encoded, query};
+use crate::failure::Failure;
+use crate::numbers::{date, grouped, shortened, span};
+use crate::table::Table;
+use std::io::{self, Write};
+use trunkline_api::egress::{
+    DestinationBody, DestinationList, HeadOfLineBody, JobBody, JobPage, PutDestination, RateBody,
+    RetryBody,
+};
+
+/// Does what the command says.
+pub(crate) fn carry_out(
+    command: EgressCommand,
+    client: &Client,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    match command {
+        EgressCommand::Destination(DestinationCommand::Put(args)) => put(args, client, out),
+        EgressCommand::Destination(DestinationCommand::List { json }) => list(json, client, out),
+        EgressCommand::Destination(DestinationCommand::Show { name, json }) => {
+            let answer = client.get(&destination_path(&name))?;
+            if json {
+                writeln!(out, "{}", answer.text())?;
+            } else {
+                describe(&answer.read()?, out)?;
+            }
+            Ok(())
+        }
+        EgressCommand::Jobs {
+            destination,
+            state,
+            lane,
+            page,
+        } => jobs(
+            &destination,
+            state.as_deref(),
+            lane.as_deref(),
+            &page,
+            client,
+            out,
+        ),
+        EgressCommand::Job { job, json } => {
+            let answer = client.get(&job_path(&job))?;
+            if json {
+                writeln!(out, "{}", answer.text())?;
+            } else {
+                describe_job(&answer.read()?, out)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The address of a destination.
+pub(crate) fn destination_path(name: &str) -> String {
+    format!("/v1/egress/destinations/{}", encoded(name))
+}
+
+/// The address of a job.
+pub(crate) fn job_path(job: &JobArg) -> String {
+    format!(
+        "{}/jobs/{}",
+        destination_path(&job.destination),
+        encoded(&job.id)
+    )
+}
+
+fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
+    let request = PutDestination {
+        url: args.url,
+        rate: args.rate.map(|per_second| RateBody {
+            per_second,
+            burst: args.burst,
+        }),
+        concurrency: args.concurrency,
+        timeout_ms: args.timeout_ms,
+        retry: Some(RetryBody {
+            attempts: args.attempts,
+            initial_ms: args.retry_initial_ms,
+            max_ms: args.retry_max_ms,
+            ..RetryBody::default()
+        }),
+        head_of_line: args.skip.then_some(HeadOfLineBody::Skip),
+        paused: args.paused,
+    };
+    let answer = client.put(&destination_path(&args.name), &request)?;
+    describe(&answer.read()?, out)?;
+    Ok(())
+}
+
+fn list(json: bool, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
+    let answer = client.get("/v1/egress/destinations")?;
+    if json {
+        writeln!(out, "{}", answer.text())?;
+        return Ok(());
+    }
+    let list: DestinationList = answer.read()?;
+    let mut table = Table::new([
+        "DESTINATION",
+        "URL",
+        "PENDING",
+        "IN FLIGHT",
+        "SUCCEEDED",
+        "DEAD",
+        "BLOCKED ON",
+    ]);
+    for one in &list.destinations {
+        table.row([
+            one.name.clone(),
+            one.url.clone(),
+            grouped(one.pending),
+            grouped(one.in_flight),
+            grouped(one.succeeded),
+            grouped(one.dead),
+            one.blocked_on.clone().unwrap_or_default(),
+        ]);
+    }
+    table.write("no destinations", out)?;
+    Ok(())
+}
+
+fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}  {}", destination.name, destination.url)?;
+    let rate = match destination.rate {
+        Some(rate) => format!("{} a second, burst {}", rate.per_second, rate.burst),
+        None => "not limited".to_owned(),
+    };
+    writeln!(out, "  rate         {rate}")?;
+    writeln!(
+        out,
+        "  calls        {} at once, {} at most each",
+        destination.concurrency,
+        span(destination.timeout_ms)
+    )?;
+    let retry = &destination.retry;
+    let attempts = match retry.attempts {
+        None | Some(0) => "attempts without end".to_owned(),
+        Some(attempts) => format!("{attempts} attempts"),
+    };
+    writeln!(
+        out,
+        "  retry        {attempts}, after {} up to {}",
+        span(retry.initial_ms.unwrap_or_default()),
+        span(retry.max_ms.unwrap_or_default())
+    )?;
+    let head = match destination.head_of_line {
+        HeadOfLineBody::Block => "holds its lane",
+        HeadOfLineBody::Skip => "is a dead letter at once",
+    };
+    writeln!(out, "  a failed job {head}")?;
+    writeln!(
+        out,
+        "  jobs         {} pending, {} in flight, {} succeeded, {} dead; {} lanes with work",
+        grouped(destination.pending),
+        grouped(destination.in_flight),
+        grouped(destination.succeeded),
+        grouped(destination.dead),
+        grouped(destination.lanes)
+    )?;
+    if destination.paused {
+        writeln!(out, "  paused")?;
+    }
+    if let Some(why) = &destination.blocked_on {
+        writeln!(out, "  blocked on   {why}")?;
+    }
+    Ok(())
+}
+
+/// Lists jobs of a destination.
+pub(crate) fn jobs(
+    destination: &str,
+    state: Option<&str>,
+    lane: Option<&str>,
+    page: &PageArgs,
+    client: &Client,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let limit = page.limit.to_string();
+    let answer = client.get(&format!(
+        "{}/jobs{}",
+        destination_path(destination),
+        query(&[
+            ("state", state),
+            ("lane", lane),
+            ("limit", Some(&limit)),
+            ("cursor", page.cursor.as_deref()),
+        ])
+    ))?;
+    if page.json {
+        writeln!(out, "{}", answer.text())?;
+        return Ok(());
+    }
+    let list: JobPage = answer.read()?;
+    let mut table = Table::new([
+        "JOB",
+        "LANE",
+        "SEQUENCE",
+        "WHAT",
+        "STATE",
+        "ATTEMPTS",
+        "LAST ERROR",
+    ]);
+    for job in &list.jobs {
+        table.row([
+            job.id.clone(),
+            job.lane.clone(),
+            grouped(job.lane_sequence),
+            format!("{} {}", job.object_type, job.action),
+            job.state.clone(),
+            job.attempts.to_string(),
+            shortened(job.last_error.as_deref().unwrap_or_default(), 60),
+        ]);
+    }
+    table.write("no jobs", out)?;
+    if let Some(cursor) = list.next_cursor {
+        writeln!(out, "more: add --cursor {cursor}")?;
+    }
+    Ok(())
+}
+
+fn describe_job(job: &JobBody, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}  {}", job.id, job.state)?;
+    writeln!(
+        out,
+        "  to           {}, lane {}, number {} in it",
+        job.destination,
+        job.lane,
+        grouped(job.lane_sequence)
+    )?;
+    writeln!(
+        out,
+        "  what         {} {} {}",
+        job.object_type,
+        job.action,
+        job.object_ids.join(" ")
+    )?;
+    if let Some(source) = &job.source {
+        writeln!(out, "  created by   run {source}")?;
+    }
+    writeln!(out, "  accepted     {} UTC", date(job.created_at))?;
+    writeln!(out, "  attempts     {}", job.attempts)?;
+    if let Some(error) = &job.last_error {
+        writeln!(out, "  last error   {}", shortened(error, 200))?;
+    }
+    if let Some(ready_at) = job.ready_at {
+        writeln!(out, "  not before   {} UTC", date(ready_at))?;
+    }
+    if let Some(settled_at) = job.settled_at {
+        writeln!(out, "  settled      {} UTC", date(settled_at))?;
+    }
+    if let Some(why) = &job.blocked_on {
+        writeln!(out, "  blocked on   {why}")?;
+    }
+    writeln!(out, "  body         {}", shortened(job.body.get(), 200))
+}

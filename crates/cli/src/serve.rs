@@ -1,0 +1,125 @@
+//! `trunkline dev` and `trunkline server`: an engine and a server in this process, until a signal ends them.
+
+use crate::args::{DevArgs, LogArgs, ServerArgs};
+use crate::failure::Failure;
+use crate::log;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use trunkline_api::core::code::Code;
+use trunkline_server::engine::{Config as EngineConfig, Engine};
+use trunkline_server::{Config, End};
+
+/// The exit code of a process that a second signal ends: 128 and the number of SIGINT, as shells have it.
+const INTERRUPTED: i32 = 130;
+
+/// What is printed before a server begins, once its address is known.
+type Banner<'a> = &'a dyn Fn(&mut dyn Write, &str) -> std::io::Result<()>;
+
+/// `trunkline dev`
+pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let data = args.data.display().to_string();
+    let banner = |out: &mut dyn Write, url: &str| {
+        writeln!(out, "Trunkline {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(out, "  API   {url}")?;
+        writeln!(out, "  data  {data}")?;
+        writeln!(out)?;
+        let server = if url == "http://127.0.0.1:7411" {
+            String::new()
+        } else {
+            format!(" --server {url}")
+        };
+        writeln!(out, "Next, in another terminal:")?;
+        writeln!(out, "  trunkline doctor{server}")
+    };
+    serve(
+        EngineConfig::new(&args.data),
+        Config::default(),
+        args.listen,
+        &args.log,
+        &banner,
+        out,
+    )
+}
+
+/// `trunkline server`
+pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut engine = EngineConfig::new(&args.data);
+    engine.shards = args.shards;
+    engine.threads = args.threads;
+    if let Some(retention_ms) = args.retention_ms {
+        engine.retention_ms = retention_ms;
+    }
+    let config = Config {
+        grace: Duration::from_millis(args.grace_ms),
+        ..Config::default()
+    };
+    let banner = |out: &mut dyn Write, url: &str| writeln!(out, "listening on {url}");
+    serve(engine, config, args.listen, &args.log, &banner, out)
+}
+
+fn serve(
+    engine: EngineConfig,
+    config: Config,
+    listen: SocketAddr,
+    log: &LogArgs,
+    banner: Banner<'_>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    log::start(log);
+    let internal = |what: &str, error: std::io::Error| {
+        Failure::new(Code::Internal, format!("cannot {what}: {error}"))
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| internal("start a runtime", error))?;
+    // The address first: if it is taken, the data folder is not touched.
+    let listener = runtime
+        .block_on(trunkline_server::bind(listen))
+        .map_err(|error| Failure::new(error.code, error.message))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| internal("find out the address", error))?;
+    let stop = {
+        let _context = runtime.enter();
+        let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+        let [terminate, interrupt] = signals;
+        (
+            terminate.map_err(|error| internal("listen for signals", error))?,
+            interrupt.map_err(|error| internal("listen for signals", error))?,
+        )
+    };
+    let data = engine.data_dir.display().to_string();
+    let engine = Engine::open(engine, runtime.handle().clone())
+        .map_err(|error| Failure::new(error.code, error.message))?;
+    tracing::info!(%address, data, "serving");
+    banner(out, &format!("http://{address}"))?;
+    out.flush()?;
+    let end = runtime.block_on(trunkline_server::serve(
+        engine,
+        listener,
+        config,
+        stopped(stop),
+    ));
+    match end {
+        End::Stopped => Ok(()),
+        End::Failed(reason) => Err(Failure::new(Code::JournalPoisoned, reason)),
+    }
+}
+
+/// Returns at the first signal. A second one ends the process at once: nothing acknowledged is lost by that.
+async fn stopped((mut terminate, mut interrupt): (Signal, Signal)) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(INTERRUPTED);
+    });
+}

@@ -1,0 +1,183 @@
+//! A run as a story: who it is, what happened when, and what it waits for.
+//!
+//! ```text
+//! Checkout/order-42  completed
+//!   version 2, tags: country:DE
+//!   began 2026-11-21 14:03:07 UTC, ended after 1.204 s
+//!
+//! 14:03:07.250  began with {"id":42}
+//!               task #0 Payments.charge scheduled, with {"id":42}
+//! 14:03:07.310  task #0 Payments.charge completed: {"receipt":7}
+//! ```
+//!
+//! Times are those of what came to the run; what its code asked for happened right after.
+
+use crate::numbers::{date, shortened, span, time_of_day};
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use trunkline_api::failure::FailureBody;
+use trunkline_api::history::EntryBody;
+use trunkline_api::run::RunBody;
+
+/// Characters of a value that a line shows.
+const VALUE_CHARS_MAX: usize = 120;
+
+/// Tells all of it.
+pub(crate) fn tell(
+    run: &RunBody,
+    entries: &[EntryBody],
+    more: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "{}/{}  {}", run.workflow, run.id, run.status)?;
+    write!(out, "  version {}", run.version)?;
+    if !run.tags.is_empty() {
+        write!(out, ", tags: {}", run.tags.join(" "))?;
+    }
+    writeln!(out)?;
+    write!(out, "  began {} UTC", date(run.started_at))?;
+    if let Some(finished_at) = run.finished_at {
+        let took = finished_at.0.since_ms(run.started_at.0);
+        write!(out, ", ended after {}", span(took))?;
+    }
+    writeln!(out)?;
+    if !run.properties.is_empty() {
+        writeln!(out, "  properties: {}", run.properties.join(" "))?;
+    }
+    if let Some(why) = &run.paused_because {
+        writeln!(out, "  paused: {why}")?;
+    }
+    if run.cancelling {
+        writeln!(out, "  asked to cancel")?;
+    }
+    if let Some(result) = &run.result {
+        writeln!(out, "  result: {}", value(result))?;
+    }
+    if let Some(failure) = &run.failure {
+        tell_failure(failure, "  ", out)?;
+    }
+    writeln!(out)?;
+    tell_entries(entries, out)?;
+    if more {
+        writeln!(
+            out,
+            "…  and so on: trunkline run history {}/{} --from {}",
+            run.workflow,
+            run.id,
+            entries.len()
+        )?;
+    }
+    let waits = run.waits.as_deref().unwrap_or_default();
+    if !waits.is_empty() {
+        writeln!(out, "\nIt waits for:")?;
+        for wait in waits {
+            writeln!(out, "  {wait}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells what happened, one line each.
+pub(crate) fn tell_entries(entries: &[EntryBody], out: &mut dyn Write) -> io::Result<()> {
+    // What the notifications that name a command are about.
+    let mut subjects: HashMap<u32, String> = HashMap::new();
+    for entry in entries {
+        let at = entry.at.map(time_of_day).unwrap_or_default();
+        if let Some(what) = sentence(entry, &mut subjects) {
+            writeln!(out, "{at:<12}  {what}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A failure and what caused it.
+pub(crate) fn tell_failure(
+    failure: &FailureBody,
+    indent: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut next = Some(failure);
+    let mut word = "failure";
+    while let Some(failure) = next {
+        writeln!(out, "{indent}{word}: {}", failure_line(failure))?;
+        next = failure.cause.as_deref();
+        word = "caused by";
+    }
+    Ok(())
+}
+
+fn failure_line(failure: &FailureBody) -> String {
+    shortened(
+        &format!("{}: {}", failure.name, failure.message),
+        2 * VALUE_CHARS_MAX,
+    )
+}
+
+/// What an entry says; nothing for marks that only matter to a replay.
+fn sentence(entry: &EntryBody, subjects: &mut HashMap<u32, String>) -> Option<String> {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let json = |field: &Option<Box<RawValue>>| value_or_null(field.as_deref());
+    let failure = entry.failure.as_ref().map(failure_line);
+    let number = entry.command.unwrap_or_default();
+    let subject = |what: &str| match subjects.get(&number) {
+        Some(subject) => subject.clone(),
+        None => format!("{what} #{number}"),
+    };
+    Some(match entry.kind.as_str() {
+        "turn" => return None,
+        "started" => format!("began with {}", json(&entry.input)),
+        "task_scheduled" => {
+            let subject = format!(
+                "task #{number} {}.{}",
+                text(&entry.service),
+                text(&entry.task)
+            );
+            let sentence = format!("{subject} scheduled, with {}", json(&entry.input));
+            subjects.insert(number, subject);
+            sentence
+        }
+        "task_completed" => format!("{} completed: {}", subject("task"), json(&entry.result)),
+        "task_failed" => format!("{} failed: {}", subject("task"), failure?),
+        "timer_set" => format!(
+            "timer #{number} set for {}",
+            entry.due_at.map(time_of_day).unwrap_or_default()
+        ),
+        "timer_fired" => format!("timer #{number} fired"),
+        "timer_cancelled" => format!("timer #{number} no longer needed"),
+        "signal" => format!("signal {}: {}", text(&entry.channel), json(&entry.value)),
+        "step_begun" => {
+            let subject = format!("step #{number} {}", text(&entry.name));
+            let sentence = format!("{subject} begun");
+            subjects.insert(number, subject);
+            sentence
+        }
+        "step_completed" => format!("{} completed: {}", subject("step"), json(&entry.result)),
+        "step_failed" => format!("{} failed: {}", subject("step"), failure?),
+        "property_set" => format!("property {} = {}", text(&entry.name), json(&entry.value)),
+        "tags_added" => format!("tagged {}", entry.tags.as_ref()?.join(" ")),
+        "tags_removed" => format!("no longer tagged {}", entry.tags.as_ref()?.join(" ")),
+        "job_created" => format!(
+            "job #{number} {} {} for {}, lane {}",
+            text(&entry.object_type),
+            text(&entry.action),
+            text(&entry.destination),
+            text(&entry.lane)
+        ),
+        "cancel_requested" => format!("asked to cancel: {}", text(&entry.reason)),
+        "finished" => match failure {
+            Some(failure) => format!("ended: {failure}"),
+            None => format!("ended with {}", json(&entry.result)),
+        },
+        // A newer server may know more.
+        other => other.replace('_', " "),
+    })
+}
+
+fn value(json: &RawValue) -> String {
+    shortened(json.get(), VALUE_CHARS_MAX)
+}
+
+fn value_or_null(json: Option<&RawValue>) -> String {
+    json.map_or_else(|| "null".to_owned(), value)
+}
