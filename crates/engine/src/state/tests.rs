@@ -28,6 +28,12 @@ fn commit(changes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Bytes {
     Bytes::from(out.take_encoded())
 }
 
+fn created(key: &[u8], value: &[u8]) -> Bytes {
+    let mut out = Output::default();
+    out.create(key, value);
+    Bytes::from(out.take_encoded())
+}
+
 fn scanned(state: &State, from: &[u8], to: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut rows = Vec::new();
     state.scan(from, to, &mut |key, value| {
@@ -61,11 +67,15 @@ fn rows_are_read_as_from_one_map_through_any_changes_and_checkpoints() {
             _ => {
                 let key = key(random(64));
                 let value = (random(3) > 0).then(|| step.to_be_bytes().to_vec());
-                match &value {
+                let before = match &value {
                     Some(value) => model.insert(key.clone(), value.clone()),
                     None => model.remove(&key),
                 };
-                state.apply(&commit(&[(key, value)])).unwrap();
+                let body = match (&before, &value) {
+                    (None, Some(value)) if random(2) == 0 => created(&key, value),
+                    _ => commit(&[(key, value)]),
+                };
+                state.apply(&body).unwrap();
             }
         }
         let one = key(random(64));
@@ -96,4 +106,28 @@ fn a_malformed_commit_is_refused() {
     let good = commit(&[(key(1), Some(vec![1, 2, 3]))]);
     assert!(state.apply(&good.slice(..good.len() - 1)).is_err());
     assert!(state.apply(&good).is_ok());
+}
+
+#[test]
+fn a_row_that_comes_and_goes_between_two_checkpoints_never_touches_the_store() {
+    let mut state = State::new(Arc::new(MemoryStore::new()));
+    for number in [0, 16] {
+        state.apply(&created(&key(number), b"1")).unwrap();
+        let frozen = state.freeze(Position(number)).unwrap();
+        assert_eq!(frozen.write_to(&MemoryStore::new()).unwrap(), 1);
+        state.thaw();
+        state.apply(&created(&key(number + 1), b"2")).unwrap();
+        state
+            .apply(&commit(&[(key(number), Some(vec![3]))]))
+            .unwrap();
+        state.apply(&commit(&[(key(number + 1), None)])).unwrap();
+        let frozen = state.freeze(Position(number + 1)).unwrap();
+        let store = MemoryStore::new();
+        assert_eq!(
+            frozen.write_to(&store).unwrap(),
+            1,
+            "only the row that is still there"
+        );
+        state.thaw();
+    }
 }
