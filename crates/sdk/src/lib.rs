@@ -1,1 +1,283 @@
-//! The Rust SDK of Trunkline: client, worker and workflow code.
+//! The Rust SDK of Trunkline: workflow code, tasks, workers and clients.
+//!
+//! A **workflow** is ordinary async Rust whose progress is durable: it survives crashes, restarts and deployments, and
+//! goes on where it was. It calls **tasks**, which do the work and are retried; it waits for **signals** and timers, for
+//! days if need be, at no cost; it shows its state in **properties**; it ships **jobs** out.
+//!
+//! ```no_run
+//! use serde::{Deserialize, Serialize};
+//! use trunkline::prelude::*;
+//!
+//! #[derive(Clone, Debug, Serialize, Deserialize)]
+//! pub struct Order { id: u32, cents: u64 }
+//!
+//! /// The contract of a service. Any worker may implement it, in any process.
+//! #[service]
+//! pub trait Payments {
+//!     async fn charge(&self, t: &TaskCx, order: Order) -> Result<String>;
+//!     async fn refund(&self, t: &TaskCx, receipt: String) -> Result<()>;
+//! }
+//!
+//! /// The durable fields of a run.
+//! #[derive(Workflow)]
+//! pub struct Checkout {
+//!     pub status: Prop<String>,
+//!     pub approvals: Channel<bool>,
+//! }
+//!
+//! #[workflow(version = 1)]
+//! impl Checkout {
+//!     #[run]
+//!     async fn run(&self, cx: Cx, order: Order) -> Result<String> {
+//!         let payments = cx.service::<PaymentsStub>();
+//!         let receipt = payments
+//!             .charge(order.clone())
+//!             .retry(Retry::exponential().attempts(5))
+//!             .timeout(secs(30))
+//!             .await?;
+//!         self.status.set("charged".into());
+//!         let granted = select! {
+//!             approval = self.approvals.recv() => approval?,
+//!             _ = cx.sleep(hours(24)) => false,
+//!         };
+//!         if !granted {
+//!             payments.refund(receipt.clone()).await?;
+//!         }
+//!         Ok(receipt)
+//!     }
+//! }
+//!
+//! struct CardPayments;
+//!
+//! impl Payments for CardPayments {
+//!     async fn charge(&self, t: &TaskCx, order: Order) -> Result<String> {
+//!         // The same key on every attempt, so that the payment provider recognises a repeat.
+//!         Ok(format!("receipt {} for {} cents", t.idempotency_key(), order.cents))
+//!     }
+//!     async fn refund(&self, _: &TaskCx, _receipt: String) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let worker = Worker::builder("http://127.0.0.1:7411")
+//!         .register(CardPayments.into_service())
+//!         .workflow::<Checkout>();
+//!     tokio::spawn(worker.run());
+//!
+//!     let client = Client::connect("http://127.0.0.1:7411").await?;
+//!     let run = client.workflow::<Checkout>("order-42").start(Order { id: 42, cents: 1999 }).await?;
+//!     run.send(|w| &w.approvals, true).await?;
+//!     let status: Option<String> = run.prop(|w| &w.status).await?;
+//!     println!("{status:?}: {}", run.result().await?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What makes it durable
+//!
+//! The engine keeps the run's **history**: what the code asked for, and what came back. To continue a run that is not in
+//! memory, a worker runs its code again from the beginning and plays the history to it, so the code must do the same
+//! again. In practice:
+//!
+//! * Await only what this crate gives, and combinations of it: `join!`, `select!`, [`Cx::join_all`], and everything in
+//!   `futures` that does not roll dice. Other I/O belongs into tasks and [steps](Cx::step). Awaiting a tokio timer, say, is
+//!   found out, and pauses the run with an explanation.
+//! * Take time and randomness from [`Cx`].
+//! * Move on with versions: a run stays with the version it began with. Code that no longer matches a run's history pauses
+//!   the run and says field by field what differs; it never fails it.
+//!
+//! Every operation is a builder that does nothing until it is awaited or started; then it claims its place in the history.
+//!
+//! # Errors
+//!
+//! A task's error type reaches the workflow, as [`TaskError`]; `?` turns it, and every other error, into [`Error`], which
+//! keeps its kind, its typed detail and the chain of its causes.
+//!
+//! # Cancelling
+//!
+//! A request to cancel ends everything that the code awaits at that moment with an error, once. What it awaits afterwards
+//! works, so clean-up can be durable too. Return the error, and the run ends as cancelled.
+//!
+//! # Library mode
+//!
+//! With the feature `embedded`, the engine runs in the process: `Client::embedded(&engine)`,
+//! `Worker::builder(&engine)`. The code is the same.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate self as trunkline;
+
+mod call;
+mod channel;
+mod client;
+mod cx;
+mod egress;
+mod error;
+mod executor;
+mod fault;
+mod joining;
+mod ledger;
+pub mod link;
+mod nonce;
+mod payload;
+mod prop;
+mod retry;
+mod saga;
+mod service;
+mod shield;
+pub mod span;
+mod step;
+mod task_cx;
+mod task_error;
+mod timer;
+mod worker;
+mod workflow;
+
+pub use call::{Call, Stub, TaskHandle};
+pub use channel::{Channel, Recv, RecvError, RecvTimeout};
+pub use client::{Client, ClientError, RunError, RunHandle, StartRun, UntypedRun};
+pub use cx::{CancelledFuture, Cx};
+pub use egress::JobBuilder;
+pub use error::{Cancelled, Error, Result};
+pub use fault::{Fault, Report};
+pub use link::Endpoint;
+pub use prop::Prop;
+pub use retry::Retry;
+pub use saga::Saga;
+pub use service::Service;
+pub use shield::Shield;
+pub use step::{Step, StepHandle};
+pub use task_cx::TaskCx;
+pub use task_error::TaskError;
+pub use timer::Sleep;
+pub use trunkline_api::core;
+pub use trunkline_api::core::payload::{Name, Payload};
+pub use worker::Worker;
+pub use workflow::{Field, Fields, Workflow};
+
+/// Awaits several things at once and gives a tuple of their results. They begin, and are polled, in their order.
+///
+/// ```
+/// # use trunkline::prelude::*;
+/// # #[service] trait Shipping {
+/// #   async fn label(&self, t: &TaskCx, id: u32) -> Result<String>;
+/// #   async fn stock(&self, t: &TaskCx, id: u32) -> Result<u32>; }
+/// # async fn workflow(cx: Cx) -> Result<()> {
+/// let shipping = cx.service::<ShippingStub>();
+/// let (label, stock) = join!(shipping.label(1), shipping.stock(1)).await;
+/// let (label, stock): (String, u32) = (label?, stock?);
+/// # Ok(()) }
+/// ```
+pub use trunkline_macros::join;
+
+/// Awaits several things at once and gives a tuple of their values, or the first error as [`Error`].
+///
+/// ```
+/// # use trunkline::prelude::*;
+/// # #[service] trait Shipping {
+/// #   async fn label(&self, t: &TaskCx, id: u32) -> Result<String>;
+/// #   async fn stock(&self, t: &TaskCx, id: u32) -> Result<u32>; }
+/// # async fn workflow(cx: Cx) -> Result<()> {
+/// # let shipping = cx.service::<ShippingStub>();
+/// let (label, stock): (String, u32) = try_join!(shipping.label(1), shipping.stock(1)).await?;
+/// # Ok(()) }
+/// ```
+pub use trunkline_macros::try_join;
+
+/// Awaits what comes first, and runs its branch: `pattern = what => expression`. All begin, and are polled, in their
+/// order; if two come together, the earlier branch wins. What lost is dropped before the branch runs.
+///
+/// ```
+/// # use trunkline::prelude::*;
+/// # async fn workflow(cx: Cx, approvals: &Channel<bool>) -> Result<()> {
+/// let granted = select! {
+///     approval = approvals.recv() => approval?,
+///     _ = cx.sleep(hours(24)) => false,
+/// };
+/// # Ok(()) }
+/// ```
+pub use trunkline_macros::select;
+
+/// Makes a trait the contract of a service.
+///
+/// Every method is a task: `async fn name(&self, t: &TaskCx, …) -> Result<T, E>`. Arguments and results travel as JSON;
+/// `E` is an error that serde can write and read, or [`Error`]. The trait gets a method `into_service` for workers, and a
+/// stub beside it for workflows: `Payments` gets `PaymentsStub`. `#[service(name = "…")]` names the service; else it has
+/// the trait's name.
+///
+/// A trait of this name can be implemented with plain `async fn`s.
+pub use trunkline_macros::service;
+
+/// Makes an impl block, or one async function, the code of a workflow.
+///
+/// ```
+/// use trunkline::prelude::*;
+///
+/// #[derive(Workflow)]
+/// struct Counter {
+///     count: Prop<u32>,
+/// }
+///
+/// #[workflow(version = 2)]
+/// impl Counter {
+///     #[run]
+///     async fn run(&self, cx: Cx, upto: u32) -> Result<u32> {
+///         while self.count.get() < upto {
+///             cx.sleep(secs(1)).await?;
+///             self.count.update(|count| *count += 1);
+///         }
+///         Ok(self.count.get())
+///     }
+/// }
+///
+/// /// A small one, without durable fields.
+/// #[workflow]
+/// async fn reminder(cx: Cx, text: String) -> Result<String> {
+///     cx.sleep(days(1)).await?;
+///     Ok(text)
+/// }
+/// ```
+///
+/// `version` is 1 unless said otherwise; `name` is the struct's or the function's. Several versions of one workflow are
+/// several types with the same `name`.
+pub use trunkline_macros::workflow;
+
+/// Makes a struct the durable fields of a workflow. Fields are [`Prop`] and [`Channel`]; their names are those that
+/// clients use.
+pub use trunkline_macros::Workflow;
+
+/// What most code needs.
+pub mod prelude {
+    pub use crate::span::{days, hours, millis, minutes, secs};
+    pub use crate::{
+        Cancelled, Channel, Client, Cx, Error, Prop, Result, Retry, Saga, Service, TaskCx,
+        TaskError, Worker, Workflow, join, select, service, try_join, workflow,
+    };
+}
+
+/// What the macros' code needs. Not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::joining::{fallible, joined};
+    pub use crate::ledger::Ledger;
+    pub use crate::workflow::{Field, Fields};
+
+    /// The parts of a `Result`.
+    #[diagnostic::on_unimplemented(
+        message = "a task or workflow returns a `Result`, not `{Self}`",
+        note = "`trunkline::Result<T>` has the general error"
+    )]
+    pub trait ResultParts {
+        /// What it is if all is well.
+        type Value;
+        /// What it is if not.
+        type Error;
+    }
+
+    impl<T, E> ResultParts for Result<T, E> {
+        type Value = T;
+        type Error = E;
+    }
+}

@@ -1,0 +1,183 @@
+//! Calling tasks from workflow code.
+//!
+//! A [`Call`] is a description: nothing happens until it is awaited, started or detached. Then it claims the run's next
+//! command number and becomes a [`TaskHandle`].
+
+use crate::cx::Cx;
+use crate::fault::Fault;
+use crate::ledger::{Settled, WaitId};
+use crate::payload;
+use crate::retry::Retry;
+use crate::span::whole_ms;
+use crate::task_error::TaskError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use trunkline_api::core::entry::{Command, TaskOptions};
+use trunkline_api::core::failure::Failure;
+use trunkline_api::core::payload::{Name, Payload};
+
+/// A typed stub of a service, as `#[service]` makes it.
+pub trait Stub {
+    /// The stub for the run of `cx`.
+    fn bind(cx: &Cx) -> Self;
+}
+
+/// A task to be done. Await it, or [`start`](Self::start) it, or [`detach`](Self::detach) it.
+#[must_use = "nothing happens until the call is awaited, started or detached"]
+pub struct Call<T, E> {
+    cx: Cx,
+    service: Name,
+    task: Name,
+    input: Result<Payload, Failure>,
+    options: TaskOptions,
+    types: PhantomData<fn() -> (T, E)>,
+}
+
+impl<T, E> Call<T, E> {
+    pub(crate) fn new(
+        cx: &Cx,
+        service: Name,
+        task: Name,
+        input: &(impl Serialize + ?Sized),
+    ) -> Self {
+        Self {
+            cx: cx.clone(),
+            service,
+            task,
+            input: payload::encode(input),
+            options: TaskOptions::default(),
+            types: PhantomData,
+        }
+    }
+
+    /// How failed attempts are repeated.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.options.retry = Some(retry.into_policy());
+        self
+    }
+
+    /// How long one attempt may take: five minutes unless said otherwise.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.attempt_timeout_ms = Some(whole_ms(timeout));
+        self
+    }
+
+    /// How long all attempts and the waits between them may take: without end unless said otherwise.
+    pub fn total_timeout(mut self, timeout: Duration) -> Self {
+        self.options.total_timeout_ms = Some(whole_ms(timeout));
+        self
+    }
+
+    /// Schedules the task, and gives a handle to await it later.
+    pub fn start(self) -> TaskHandle<T, E> {
+        let (service, task, options) = (self.service, self.task, self.options);
+        let state = match self.input {
+            Err(failure) => State::Refused(failure),
+            Ok(input) => {
+                State::Waiting(
+                    self.cx
+                        .ledger
+                        .schedule_task(|command| Command::ScheduleTask {
+                            command,
+                            service,
+                            task,
+                            input,
+                            options,
+                        }),
+                )
+            }
+        };
+        TaskHandle {
+            cx: self.cx,
+            state,
+            types: PhantomData,
+        }
+    }
+
+    /// Schedules the task and forgets it. It is done and retried like any other.
+    pub fn detach(self) {
+        drop(self.start());
+    }
+}
+
+impl<T: DeserializeOwned, E: Fault> IntoFuture for Call<T, E> {
+    type Output = Result<T, TaskError<E>>;
+    type IntoFuture = TaskHandle<T, E>;
+
+    fn into_future(self) -> TaskHandle<T, E> {
+        self.start()
+    }
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({}.{})", self.service, self.task)
+    }
+}
+
+/// A scheduled task. Dropping the handle lets the task go on; its result is not looked at.
+#[must_use = "the task goes on, and its result is lost; call `detach` on the call to say that this is meant"]
+pub struct TaskHandle<T, E> {
+    cx: Cx,
+    state: State,
+    types: PhantomData<fn() -> (T, E)>,
+}
+
+enum State {
+    Waiting(WaitId),
+    /// The argument could not be written, so that nothing was scheduled.
+    Refused(Failure),
+    Done,
+}
+
+impl<T: DeserializeOwned, E: Fault> Future for TaskHandle<T, E> {
+    type Output = Result<T, TaskError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let failure = match &self.state {
+            State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Settled::Completed(result)) => match payload::decode(&result) {
+                    Ok(value) => {
+                        self.state = State::Done;
+                        return Poll::Ready(Ok(value));
+                    }
+                    Err(failure) => failure,
+                },
+                Poll::Ready(Settled::Failed(failure)) => failure,
+                Poll::Ready(Settled::Cancelled | Settled::Ready) => {
+                    crate::fault::cancelled_failure()
+                }
+            },
+            State::Refused(failure) => failure.clone(),
+            // A finished future that is polled again stays silent.
+            State::Done => return Poll::Pending,
+        };
+        self.state = State::Done;
+        Poll::Ready(Err(TaskError::new(failure)))
+    }
+}
+
+impl<T, E> Drop for TaskHandle<T, E> {
+    fn drop(&mut self) {
+        if let State::Waiting(wait) = self.state {
+            self.cx.ledger.let_go(wait);
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for TaskHandle<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Waiting(wait) => write!(f, "TaskHandle({wait})"),
+            State::Refused(_) => f.write_str("TaskHandle(refused)"),
+            State::Done => f.write_str("TaskHandle(done)"),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What workflow code has in its hand: the handle to its run.
+
+use crate::call::{Call, Stub};
+use crate::egress::JobBuilder;
+use crate::error::{Cancelled, Error, Result};
+use crate::ledger::{Ledger, Settled, WaitId};
+use crate::payload;
+use crate::saga::Saga;
+use crate::shield::Shield;
+use crate::span::whole_ms;
+use crate::step::Step;
+use crate::timer::Sleep;
+use futures_util::future::{join_all, try_join_all};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use trunkline_api::core::entry::Command;
+use trunkline_api::core::ids::RunId;
+use trunkline_api::core::payload::Name;
+use trunkline_api::core::time::Timestamp;
+
+/// The handle of workflow code to its run. Cheap to clone.
+///
+/// It is not `Send`, so that it cannot get lost in a thread or in a step, where nothing it does could be replayed:
+///
+/// ```compile_fail,E0277
+/// # use trunkline::prelude::*;
+/// # async fn workflow(cx: Cx) -> Result<()> {
+/// tokio::spawn(async move { cx.sleep(secs(1)).await });
+/// # Ok(()) }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use trunkline::prelude::*;
+/// # async fn workflow(cx: Cx) -> Result<()> {
+/// let inner = cx.clone();
+/// cx.step("inside", move || async move { Ok(inner.random()) }).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Cx {
+    pub(crate) ledger: Rc<Ledger>,
+}
+
+impl Cx {
+    pub(crate) fn new(ledger: Rc<Ledger>) -> Self {
+        Self { ledger }
+    }
+
+    /// The stub of a service: `cx.service::<PaymentsStub>()`. `#[service]` makes it beside the trait.
+    #[must_use]
+    pub fn service<S: Stub>(&self) -> S {
+        S::bind(self)
+    }
+
+    /// Calls a task by name, for services that have no trait here.
+    pub fn call<T, E>(
+        &self,
+        service: impl Into<Name>,
+        task: impl Into<Name>,
+        input: &(impl Serialize + ?Sized),
+    ) -> Call<T, E> {
+        Call::new(self, service.into(), task.into(), input)
+    }
+
+    /// Waits so long, and not a millisecond less, whatever happens to workers and servers meanwhile.
+    ///
+    /// The timer is set at the call. Dropping the future before it is over cancels the timer.
+    pub fn sleep(&self, span: Duration) -> Sleep {
+        Sleep::start(self, self.ledger.due_in_ms(whole_ms(span)))
+    }
+
+    /// Waits until `at`; if that is over, not at all.
+    pub fn sleep_until(&self, at: Timestamp) -> Sleep {
+        Sleep::start(self, at)
+    }
+
+    /// Runs a closure in the worker, once its turn has come, and journals what it returns.
+    ///
+    /// It is for small things that need no service: a look-up, a calculation, a call whose repetition does no harm. If the
+    /// worker dies on the way, another runs the closure again. The closure must be `Send`: it runs on the worker's tokio
+    /// runtime and can wait for anything.
+    ///
+    /// ```
+    /// # use trunkline::prelude::*;
+    /// # async fn workflow(cx: Cx) -> Result<()> {
+    /// let length = cx.step("measure", || async { Ok(tokio::fs::metadata("a.csv").await?.len()) }).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn step<T, F, Fut>(&self, name: impl Into<Name>, closure: F) -> Step<T>
+    where
+        T: Serialize + DeserializeOwned + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        Step::new(self, name.into(), closure)
+    }
+
+    /// Begins a job for a destination: the run ships something out.
+    #[must_use]
+    pub fn egress(&self, destination: impl Into<Name>) -> JobBuilder {
+        JobBuilder::new(self, destination.into())
+    }
+
+    /// Adds tags to the run. They are indexed: clients list and find runs by them.
+    pub fn add_tags<T: Into<Name>>(&self, tags: impl IntoIterator<Item = T>) {
+        let tags: Vec<Name> = tags.into_iter().map(Into::into).collect();
+        if !tags.is_empty() {
+            self.ledger.record(Command::AddTags { tags });
+        }
+    }
+
+    /// Removes tags from the run.
+    pub fn remove_tags<T: Into<Name>>(&self, tags: impl IntoIterator<Item = T>) {
+        let tags: Vec<Name> = tags.into_iter().map(Into::into).collect();
+        if !tags.is_empty() {
+            self.ledger.record(Command::RemoveTags { tags });
+        }
+    }
+
+    /// The time: that of the newest thing that came back to the run, the same on every replay.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.ledger.now()
+    }
+
+    /// A random number, the same on every replay.
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        self.ledger.random()
+    }
+
+    /// A random UUID (version 4), the same on every replay.
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        let bits = (u128::from(self.random()) << 64) | u128::from(self.random());
+        let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        let (a, b, c, d, e) = (
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        );
+        format!("{a}-{b}-{c}-{d}-{e}")
+    }
+
+    /// The workflow and the id of the run.
+    #[must_use]
+    pub fn run_id(&self) -> &RunId {
+        &self.ledger.identity.id
+    }
+
+    /// The version of the workflow that the run is pinned to.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.ledger.identity.version
+    }
+
+    /// When the run was accepted.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.ledger.identity.started_at
+    }
+
+    /// Waits until somebody asks the run to cancel. Unlike everything else that is awaited, it does not end with an error.
+    #[must_use]
+    pub fn cancelled(&self) -> CancelledFuture {
+        CancelledFuture {
+            cx: self.clone(),
+            wait: None,
+        }
+    }
+
+    /// Why the run was asked to cancel, if it was.
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<Name> {
+        self.ledger.cancel_reason()
+    }
+
+    /// Ends with `Err(Cancelled)` if the run was asked to cancel: for long stretches of code without an await.
+    ///
+    /// # Errors
+    /// [`Cancelled`], from the request on.
+    pub fn check_cancelled(&self) -> Result<(), Cancelled> {
+        self.cancel_reason().map_or(Ok(()), |_| Err(Cancelled))
+    }
+
+    /// Awaits `future` and keeps a request to cancel away from it: for what must not be left half done.
+    pub fn shield<F: IntoFuture>(&self, future: F) -> Shield<F::IntoFuture> {
+        Shield::new(self, future.into_future())
+    }
+
+    /// Runs `body`; if it ends with an error, a cancellation too, undoes what it has registered with
+    /// [`Saga::undo`], the last first.
+    ///
+    /// ```
+    /// # use trunkline::prelude::*;
+    /// # #[service] trait Booking {
+    /// #   async fn hotel(&self, t: &TaskCx, night: u32) -> Result<String>;
+    /// #   async fn cancel_hotel(&self, t: &TaskCx, booking: String) -> Result<()>;
+    /// #   async fn flight(&self, t: &TaskCx, day: u32) -> Result<String>; }
+    /// # async fn workflow(cx: Cx) -> Result<()> {
+    /// let booking = cx.service::<BookingStub>();
+    /// let (hotel, flight) = cx
+    ///     .saga(async |saga: &Saga| {
+    ///         let hotel = booking.hotel(12).await?;
+    ///         saga.undo(booking.cancel_hotel(hotel.clone()));
+    ///         let flight = booking.flight(11).await?;
+    ///         Ok((hotel, flight))
+    ///     })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The body's error. Should a compensation fail for good, the error says so and has it in its causes.
+    pub async fn saga<T>(&self, body: impl AsyncFnOnce(&Saga) -> Result<T>) -> Result<T> {
+        let saga = Saga::new(self);
+        match body(&saga).await {
+            Ok(value) => Ok(value),
+            Err(error) => Err(saga.rewind(error).await),
+        }
+    }
+
+    /// Awaits all of them, and gives their results in their order. They begin at once.
+    pub async fn join_all<I>(&self, calls: I) -> Vec<<I::Item as IntoFuture>::Output>
+    where
+        I: IntoIterator<Item: IntoFuture>,
+    {
+        let futures: Vec<_> = calls.into_iter().map(IntoFuture::into_future).collect();
+        join_all(futures).await
+    }
+
+    /// Awaits all of them, or the first error. They begin at once.
+    ///
+    /// # Errors
+    /// The first error to arrive.
+    pub async fn try_join_all<I, T, E>(&self, calls: I) -> Result<Vec<T>>
+    where
+        I: IntoIterator<Item: IntoFuture<Output = Result<T, E>>>,
+        E: Into<Error>,
+    {
+        let futures: Vec<_> = calls
+            .into_iter()
+            .map(IntoFuture::into_future)
+            .map(|future| async move { future.await.map_err(Into::into) })
+            .collect();
+        try_join_all(futures).await
+    }
+
+    pub(crate) fn encode(value: &(impl Serialize + ?Sized)) -> Result<crate::Payload> {
+        payload::encode(value).map_err(Error::from_failure)
+    }
+}
+
+impl fmt::Debug for Cx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cx({})", self.run_id())
+    }
+}
+
+/// The future of [`Cx::cancelled`].
+#[derive(Debug)]
+#[must_use = "nothing is awaited"]
+pub struct CancelledFuture {
+    cx: Cx,
+    wait: Option<WaitId>,
+}
+
+impl Future for CancelledFuture {
+    type Output = Name;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Name> {
+        if let Some(reason) = self.cx.cancel_reason() {
+            return Poll::Ready(reason);
+        }
+        let ledger = Rc::clone(&self.cx.ledger);
+        let wait = *self.wait.get_or_insert_with(|| ledger.open_local(None));
+        match ledger.poll_wait(wait, context.waker()) {
+            Poll::Ready(Settled::Cancelled) => {
+                Poll::Ready(self.cx.cancel_reason().unwrap_or_else(|| Name::from("")))
+            }
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for CancelledFuture {
+    fn drop(&mut self) {
+        if let Some(wait) = self.wait {
+            self.cx.ledger.close_local(None, wait);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Comparing what the code asks for with what the history says it asked for.
+//!
+//! Times are not compared: the due time of a timer follows the clock of the turn that set it. Options of tasks are not
+//! either: a deployment may change a time-out.
+
+use super::Stuck;
+use std::fmt::Write;
+use trunkline_api::core::code::Code;
+use trunkline_api::core::entry::{Command, Outcome};
+
+/// How much of a command must be the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Strictness {
+    /// Its kind, number, names and target.
+    #[default]
+    Shape,
+    /// The arguments too.
+    Arguments,
+}
+
+/// A field of a command: its name, its value for a person, and whether only strict comparison looks at it.
+type Field = (&'static str, String, bool);
+
+/// Compares the commands of one recorded turn with those asked for now.
+pub(crate) fn compare(
+    upto: u32,
+    recorded: &[Command],
+    asked: &[Command],
+    strictness: Strictness,
+) -> Result<(), Stuck> {
+    if recorded == asked {
+        return Ok(());
+    }
+    for position in 0..recorded.len().max(asked.len()) {
+        let difference = match (recorded.get(position), asked.get(position)) {
+            (Some(old), Some(new)) => difference(old, new, strictness),
+            (Some(old), None) => Some(format!(
+                "the history has {}, and the code does not ask for it",
+                describe(old)
+            )),
+            (None, Some(new)) => Some(format!(
+                "the code asks for {}, and the history does not have it",
+                describe(new)
+            )),
+            (None, None) => None,
+        };
+        if let Some(difference) = difference {
+            return Err(Stuck::new(
+                Code::HistoryMismatch,
+                format!(
+                    "the code no longer matches the run's history, at command {} of the turn that consumed {upto} entries: \
+                     {difference}",
+                    position + 1
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn difference(old: &Command, new: &Command, strictness: Strictness) -> Option<String> {
+    let (old_kind, old_fields) = parts(old);
+    let (new_kind, new_fields) = parts(new);
+    if old_kind != new_kind {
+        return Some(format!(
+            "the history has {}, the code asks for {}",
+            describe(old),
+            describe(new)
+        ));
+    }
+    let mut text = String::new();
+    for ((name, was, strict_only), (_, is, _)) in old_fields.iter().zip(&new_fields) {
+        if was != is && (!strict_only || strictness == Strictness::Arguments) {
+            let separator = if text.is_empty() { "" } else { "; " };
+            // Writing to a String cannot fail.
+            let _ = write!(
+                text,
+                "{separator}{old_kind}.{name} was {was} and is now {is}"
+            );
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// A command in a few words.
+fn describe(command: &Command) -> String {
+    let (kind, fields) = parts(command);
+    let fields: Vec<String> = fields
+        .iter()
+        .filter(|(_, _, strict_only)| !strict_only)
+        .map(|(name, value, _)| format!("{name} {value}"))
+        .collect();
+    format!("{kind} ({})", fields.join(", "))
+}
+
+fn parts(command: &Command) -> (&'static str, Vec<Field>) {
+    let named = |name: &str| format!("{name:?}");
+    match command {
+        Command::ScheduleTask {
+            command,
+            service,
+            task,
+            input,
+            ..
+        } => (
+            "ScheduleTask",
+            vec![
+                ("command", command.0.to_string(), false),
+                ("service", named(service), false),
+                ("task", named(task), false),
+                ("input", format!("{input:?}"), true),
+            ],
+        ),
+        Command::StartTimer { command, .. } => (
+            "StartTimer",
+            vec![("command", command.0.to_string(), false)],
+        ),
+        Command::CancelTimer { target } => {
+            ("CancelTimer", vec![("target", target.0.to_string(), false)])
+        }
+        Command::SetProperty { name, value } => (
+            "SetProperty",
+            vec![
+                ("name", named(name), false),
+                ("value", format!("{value:?}"), true),
+            ],
+        ),
+        Command::AddTags { tags } => ("AddTags", vec![("tags", format!("{tags:?}"), true)]),
+        Command::RemoveTags { tags } => ("RemoveTags", vec![("tags", format!("{tags:?}"), true)]),
+        Command::BeginStep { command, name } => (
+            "BeginStep",
+            vec![
+                ("command", command.0.to_string(), false),
+                ("name", named(name), false),
+            ],
+        ),
+        Command::CreateJob { command, job } => (
+            "CreateJob",
+            vec![
+                ("command", command.0.to_string(), false),
+                ("destination", named(&job.destination), false),
+                ("lane", named(&job.lane), true),
+                ("object_type", named(&job.object_type), false),
+                ("action", named(&job.action), false),
+                ("object_ids", format!("{:?}", job.object_ids), true),
+                ("body", format!("{:?}", job.body), true),
+            ],
+        ),
+        Command::Finish { outcome } => {
+            let (how, value) = match outcome {
+                Outcome::Completed(value) => ("completed", format!("{value:?}")),
+                Outcome::Failed(failure) => ("failed", failure.message.to_string()),
+            };
+            (
+                "Finish",
+                vec![("outcome", how.into(), false), ("value", value, true)],
+            )
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Turns: playing a run's history to its code, and comparing what the code asks for with what is recorded.
+
+use super::mismatch::{self, Strictness};
+use super::{Execution, Stuck};
+use crate::ledger::Identity;
+use crate::workflow::Definition;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use trunkline_api::core::code::Code;
+use trunkline_api::core::entry::{Command, Entry, Notification};
+use trunkline_api::core::ids::CommandId;
+use trunkline_api::core::time::Timestamp;
+
+/// A run that has been played up to a point of its history.
+pub(crate) struct Player {
+    execution: Option<Execution>,
+    definition: Arc<dyn Definition>,
+    identity: Option<Identity>,
+    strictness: Strictness,
+    /// Every notification with an index below this has been played.
+    consumed: u32,
+    /// How many entries of the history are known here, one's own newest turn included.
+    len: u32,
+}
+
+/// Notifications that wait to be played, with their index.
+type Fresh = VecDeque<(u32, Timestamp, Notification)>;
+
+impl Player {
+    pub(crate) fn new(
+        definition: Arc<dyn Definition>,
+        identity: Identity,
+        strictness: Strictness,
+    ) -> Self {
+        Self {
+            execution: None,
+            definition,
+            identity: Some(identity),
+            strictness,
+            consumed: 0,
+            len: 0,
+        }
+    }
+
+    pub(crate) fn consumed(&self) -> u32 {
+        self.consumed
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.execution.as_ref().is_some_and(Execution::is_finished)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.execution.as_ref().map_or(0, Execution::bytes)
+    }
+
+    pub(crate) fn execution(&self) -> Option<&Execution> {
+        self.execution.as_ref()
+    }
+
+    /// True if this is where a turn that consumed `consumed`, and whose entries begin at `from`, goes on.
+    pub(crate) fn continues(&self, consumed: u32, from: u32) -> bool {
+        self.consumed == consumed && from <= self.len
+    }
+
+    /// Plays the entries of a turn, which begin at index `from`: replays the turns that are recorded, then plays what is
+    /// new and returns what the code asks for. `clock` is the time at the engine.
+    pub(crate) fn play(
+        &mut self,
+        from: u32,
+        entries: Vec<Entry>,
+        clock: Timestamp,
+    ) -> Result<Vec<Command>, Stuck> {
+        let mut fresh = Fresh::new();
+        let mut entries = entries.into_iter().peekable();
+        let mut index = from;
+        while let Some(entry) = entries.next() {
+            match entry {
+                Entry::Notification(at, notification) => {
+                    if index >= self.consumed {
+                        fresh.push_back((index, at, notification));
+                    }
+                }
+                Entry::Turn { upto } => {
+                    let mut recorded = Vec::new();
+                    while let Some(Entry::Command(command)) =
+                        entries.next_if(|entry| matches!(entry, Entry::Command(_)))
+                    {
+                        recorded.push(command);
+                    }
+                    let commands = u32::try_from(recorded.len()).unwrap_or(u32::MAX);
+                    if upto > self.consumed {
+                        self.replay(&mut fresh, upto, &recorded, clock)?;
+                    }
+                    index = index.saturating_add(commands);
+                }
+                // A command of a turn that this worker has played itself, and whose mark came before `from`.
+                Entry::Command(_) => {}
+            }
+            index = index.saturating_add(1);
+        }
+        let is_fresh = !fresh.is_empty();
+        while let Some((_, at, notification)) = fresh.pop_front() {
+            self.deliver(Some(at), clock, notification)?;
+        }
+        let commands = self.take_commands();
+        if is_fresh || !commands.is_empty() {
+            self.end_turn(index, commands.len());
+        } else {
+            // Nothing new: the history gets no mark of such a turn. It is sent so that open steps are run again.
+            (self.consumed, self.len) = (index, index);
+        }
+        Ok(commands)
+    }
+
+    /// Plays the result of the run's only outstanding command before the engine has seen it.
+    pub(crate) fn play_ahead(
+        &mut self,
+        notification: Notification,
+        clock: Timestamp,
+    ) -> Result<Ahead, Stuck> {
+        self.deliver(None, clock, notification)?;
+        let ledger = self.execution.as_ref().map(Execution::ledger);
+        if ledger.is_some_and(|ledger| ledger.clock_was_read()) {
+            return Ok(Ahead::NeedsTime);
+        }
+        let commands = self.take_commands();
+        self.end_turn(self.len + 1, commands.len());
+        Ok(Ahead::Played(commands))
+    }
+
+    /// True if `command` is all that the run waits for, apart from signals.
+    pub(crate) fn waits_only_for(&self, command: CommandId) -> bool {
+        self.execution
+            .as_ref()
+            .is_some_and(|execution| execution.ledger().is_only_outstanding(command))
+    }
+
+    fn replay(
+        &mut self,
+        fresh: &mut Fresh,
+        upto: u32,
+        recorded: &[Command],
+        clock: Timestamp,
+    ) -> Result<(), Stuck> {
+        while fresh.front().is_some_and(|(index, ..)| *index < upto) {
+            if let Some((_, at, notification)) = fresh.pop_front() {
+                self.deliver(Some(at), clock, notification)?;
+            }
+        }
+        self.consumed = upto;
+        let asked = self.take_commands();
+        mismatch::compare(upto, recorded, &asked, self.strictness)
+    }
+
+    fn deliver(
+        &mut self,
+        at: Option<Timestamp>,
+        clock: Timestamp,
+        notification: Notification,
+    ) -> Result<(), Stuck> {
+        if let Notification::Started { seed, .. } = &notification
+            && let Some(identity) = self.identity.take()
+        {
+            let definition = Arc::clone(&self.definition);
+            self.execution = Some(Execution::new(definition, identity, *seed));
+        }
+        match &mut self.execution {
+            Some(execution) => execution.deliver(at, clock, notification),
+            None => Err(Stuck::new(
+                Code::ProtocolError,
+                "the history does not begin with the run's start",
+            )),
+        }
+    }
+
+    fn take_commands(&self) -> Vec<Command> {
+        self.execution
+            .as_ref()
+            .map(|execution| execution.ledger().take_commands())
+            .unwrap_or_default()
+    }
+
+    /// The turn has consumed the first `len` entries; its mark and its commands follow them.
+    fn end_turn(&mut self, len: u32, commands: usize) {
+        self.consumed = len;
+        let commands = u32::try_from(commands).unwrap_or(u32::MAX);
+        self.len = len.saturating_add(1).saturating_add(commands);
+    }
+}
+
+/// What came of playing a result ahead.
+pub(crate) enum Ahead {
+    /// What the code asks for.
+    Played(Vec<Command>),
+    /// The code asked for the time, which only the engine can say: this turn does not count.
+    NeedsTime,
+}

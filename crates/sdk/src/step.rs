@@ -1,0 +1,123 @@
+//! Inline steps: closures that run in the worker, and whose result is journaled.
+
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::fault::cancelled_failure;
+use crate::ledger::{Settled, WaitId};
+use crate::payload;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use trunkline_api::core::entry::Outcome;
+use trunkline_api::core::payload::Name;
+
+/// A future that the worker runs on tokio for a run.
+pub(crate) type OutcomeFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// A step that has begun and not been run.
+pub(crate) type StepClosure = Box<dyn FnOnce() -> OutcomeFuture>;
+
+/// A step to be run. Await it, or [`start`](Self::start) it.
+#[must_use = "nothing happens until the step is awaited or started"]
+pub struct Step<T> {
+    cx: Cx,
+    name: Name,
+    closure: StepClosure,
+    types: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> Step<T> {
+    pub(crate) fn new<F, Fut>(cx: &Cx, name: Name, closure: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + Send + 'static,
+    {
+        Self {
+            cx: cx.clone(),
+            name,
+            closure: Box::new(move || Box::pin(run(closure))),
+            types: PhantomData,
+        }
+    }
+
+    /// Begins the step, and gives a handle to await it later.
+    pub fn start(self) -> StepHandle<T> {
+        let wait = Some(self.cx.ledger.begin_step(self.name, self.closure));
+        StepHandle {
+            cx: self.cx,
+            wait,
+            types: PhantomData,
+        }
+    }
+}
+
+async fn run<T, F, Fut>(closure: F) -> Outcome
+where
+    T: Serialize,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<T>>,
+{
+    match closure().await {
+        Ok(value) => match payload::encode(&value) {
+            Ok(value) => Outcome::Completed(value),
+            Err(failure) => Outcome::Failed(failure),
+        },
+        Err(error) => Outcome::Failed(error.failure().clone()),
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> IntoFuture for Step<T> {
+    type Output = Result<T>;
+    type IntoFuture = StepHandle<T>;
+
+    fn into_future(self) -> StepHandle<T> {
+        self.start()
+    }
+}
+
+impl<T> fmt::Debug for Step<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Step({})", self.name)
+    }
+}
+
+/// A step that has begun.
+#[derive(Debug)]
+#[must_use = "the step goes on, and its result is lost"]
+pub struct StepHandle<T> {
+    cx: Cx,
+    wait: Option<WaitId>,
+    types: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Future for StepHandle<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(wait) = self.wait else {
+            return Poll::Pending;
+        };
+        let Poll::Ready(settled) = self.cx.ledger.poll_wait(wait, context.waker()) else {
+            return Poll::Pending;
+        };
+        self.wait = None;
+        let result = match settled {
+            Settled::Completed(value) => payload::decode(&value),
+            Settled::Failed(failure) => Err(failure),
+            Settled::Cancelled | Settled::Ready => Err(cancelled_failure()),
+        };
+        Poll::Ready(result.map_err(Error::from_failure))
+    }
+}
+
+impl<T> Drop for StepHandle<T> {
+    fn drop(&mut self) {
+        if let Some(wait) = self.wait {
+            self.cx.ledger.let_go(wait);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The runs of one thread: turns are played here, and futures are parked between them.
+//!
+//! What this is not: it owns no thread and does no I/O. It is told what happened and says what to send, so tests drive it
+//! by hand.
+//!
+//! Invariants: every turn is answered by exactly one of `TurnDone`, `TurnStuck` and `Evicted`; every finished attempt or
+//! step by exactly one `TaskDone` or `StepDone`.
+
+use super::parked::Parked;
+use super::task_runner::{AttemptDone, settled};
+use crate::executor::{Ahead, Player, Strictness, Stuck};
+use crate::ledger::Identity;
+use crate::step::{OutcomeFuture, StepClosure};
+use crate::workflow::Definition;
+use futures_util::FutureExt;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+use trunkline_api::core::code::Code;
+use trunkline_api::core::entry::{Entry, Notification, Outcome};
+use trunkline_api::core::ids::{CommandId, RunKey, Token};
+use trunkline_api::core::payload::Name;
+use trunkline_api::core::peer::{FromPeer, Turn, TurnDone};
+use trunkline_api::core::time::Timestamp;
+
+/// Something for the runs of a thread to take in.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Turn(Turn),
+    Attempt(AttemptDone),
+    Step {
+        run: RunKey,
+        command: CommandId,
+        outcome: Outcome,
+    },
+    Forget(RunKey),
+}
+
+impl Work {
+    pub(crate) fn run(&self) -> RunKey {
+        match self {
+            Self::Turn(turn) => turn.run,
+            Self::Attempt(done) => done.run,
+            Self::Step { run, .. } | Self::Forget(run) => *run,
+        }
+    }
+}
+
+/// A parked run.
+pub(crate) struct Held {
+    player: Player,
+    token: Token,
+    workflow: Name,
+    clock: Clock,
+}
+
+impl Held {
+    fn is_finished(&self) -> bool {
+        self.player.is_finished()
+    }
+}
+
+/// The time at the engine, as well as a worker can know it: what the engine last said, and how long ago that was.
+#[derive(Clone, Copy)]
+struct Clock {
+    said: Timestamp,
+    heard: Instant,
+}
+
+impl Clock {
+    fn now(self) -> Timestamp {
+        let passed = u64::try_from(self.heard.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.said.plus_ms(passed)
+    }
+}
+
+/// The definitions that a worker has, by name and version.
+pub(crate) type Definitions = HashMap<(Name, u32), Arc<dyn Definition>>;
+
+/// See the module.
+pub(crate) struct Runs {
+    definitions: Arc<Definitions>,
+    strictness: Strictness,
+    parked: Parked,
+    /// Steps that run on tokio. A replay meets them again and must not begin them a second time.
+    running_steps: HashSet<(RunKey, CommandId)>,
+    /// Workflows that have asked for the time right behind a result: they get their turns from the engine.
+    time_readers: HashSet<Name>,
+    /// Steps to begin once what is being taken in is done with: a run of many short steps must not pile up the stack.
+    steps: VecDeque<(RunKey, CommandId, StepClosure)>,
+    launch: Launch,
+    out: Vec<FromPeer>,
+}
+
+/// Runs a step's future somewhere, and reports its end as [`Work::Step`].
+type Launch = Box<dyn Fn(RunKey, CommandId, OutcomeFuture) + Send>;
+
+impl Runs {
+    pub(crate) fn new(
+        definitions: Arc<Definitions>,
+        strictness: Strictness,
+        runs_max: usize,
+        bytes_max: usize,
+        launch: impl Fn(RunKey, CommandId, OutcomeFuture) + Send + 'static,
+    ) -> Self {
+        Self {
+            definitions,
+            strictness,
+            parked: Parked::new(runs_max, bytes_max),
+            running_steps: HashSet::new(),
+            time_readers: HashSet::new(),
+            steps: VecDeque::new(),
+            launch: Box::new(launch),
+            out: Vec::new(),
+        }
+    }
+
+    /// What is to be sent, in order.
+    pub(crate) fn take_out(&mut self) -> Vec<FromPeer> {
+        std::mem::take(&mut self.out)
+    }
+
+    pub(crate) fn take_in(&mut self, work: Work) {
+        match work {
+            Work::Turn(turn) => self.turn(turn),
+            Work::Attempt(done) => self.attempt_done(done),
+            Work::Step {
+                run,
+                command,
+                outcome,
+            } => {
+                self.running_steps.remove(&(run, command));
+                self.step_done(run, command, outcome);
+            }
+            Work::Forget(run) => self.parked.forget(run),
+        }
+        while let Some((run, command, closure)) = self.steps.pop_front() {
+            self.begin_step(run, command, closure);
+        }
+        while let Some(run) = self.parked.evict() {
+            self.out.push(FromPeer::Evicted { run });
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) {
+        let (run, token) = (turn.run, turn.token);
+        let parked = self.parked.take(run);
+        let clock = Clock {
+            said: turn.now,
+            heard: Instant::now(),
+        };
+        let mut player = if turn.from == 0 {
+            drop(parked);
+            match self.player(&turn) {
+                Ok(player) => player,
+                Err(stuck) => return self.stuck(run, token, &stuck),
+            }
+        } else {
+            match parked {
+                Some(held) if held.player.continues(turn.consumed, turn.from) => held.player,
+                // Not where the engine believes it is: the whole history, please.
+                _ => return self.out.push(FromPeer::Evicted { run }),
+            }
+        };
+        let entries = match decode(&turn) {
+            Ok(entries) => entries,
+            Err(stuck) => return self.stuck(run, token, &stuck),
+        };
+        match player.play(turn.from, entries, clock.said) {
+            Err(stuck) => self.stuck(run, token, &stuck),
+            Ok(commands) => {
+                let held = Held {
+                    player,
+                    token,
+                    workflow: turn.id.workflow,
+                    clock,
+                };
+                let done = TurnDone {
+                    run,
+                    token,
+                    from: turn.consumed,
+                    upto: held.player.consumed(),
+                    commands,
+                    held: self.will_hold(&held),
+                };
+                self.out.push(FromPeer::TurnDone(done));
+                self.park(run, held);
+            }
+        }
+    }
+
+    fn player(&self, turn: &Turn) -> Result<Player, Stuck> {
+        let key = (turn.id.workflow.clone(), turn.version);
+        let definition = self.definitions.get(&key).ok_or_else(|| {
+            Stuck::new(
+                Code::UnknownWorkflow,
+                format!("this worker has no {} version {}", key.0, key.1),
+            )
+        })?;
+        let identity = Identity {
+            id: turn.id.clone(),
+            version: turn.version,
+            started_at: turn.started_at,
+        };
+        Ok(Player::new(
+            Arc::clone(definition),
+            identity,
+            self.strictness,
+        ))
+    }
+
+    fn stuck(&mut self, run: RunKey, token: Token, stuck: &Stuck) {
+        let reason = Name::from(stuck.to_string());
+        tracing::warn!(%run, %reason, "a turn could not be done; the run is paused");
+        self.out.push(FromPeer::TurnStuck { run, token, reason });
+    }
+
+    fn will_hold(&self, held: &Held) -> bool {
+        !held.is_finished() && self.parked.has_room()
+    }
+
+    /// Parks a run after its turn, and has its steps begin.
+    fn park(&mut self, run: RunKey, held: Held) {
+        if held.is_finished() {
+            return;
+        }
+        let steps = match held.player.execution() {
+            Some(execution) => execution.ledger().take_steps(),
+            None => Vec::new(),
+        };
+        if self.parked.has_room() {
+            let bytes = held.player.bytes();
+            self.parked.put(run, held, bytes);
+        }
+        let steps = steps.into_iter();
+        self.steps
+            .extend(steps.map(|(command, closure)| (run, command, closure)));
+    }
+
+    /// Begins a step, unless it still runs from before: polls it once here, and hands it to tokio if it waits.
+    fn begin_step(&mut self, run: RunKey, command: CommandId, closure: StepClosure) {
+        if self.running_steps.contains(&(run, command)) {
+            return;
+        }
+        let future = match std::panic::catch_unwind(AssertUnwindSafe(closure)) {
+            Ok(future) => future,
+            Err(panic) => return self.step_done(run, command, settled(Err(panic))),
+        };
+        let mut future = Box::pin(AssertUnwindSafe(future).catch_unwind().map(settled));
+        // The waker is replaced in the first poll of the task, so nothing is lost by ignoring it here.
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut future).poll(&mut context) {
+            Poll::Ready(outcome) => self.step_done(run, command, outcome),
+            Poll::Pending => {
+                self.running_steps.insert((run, command));
+                (self.launch)(run, command, future);
+            }
+        }
+    }
+
+    fn attempt_done(&mut self, done: AttemptDone) {
+        let AttemptDone {
+            run,
+            command,
+            token,
+            outcome,
+        } = done;
+        // Whether a failure is final only the engine knows: it counts the attempts.
+        let ahead = match &outcome {
+            Outcome::Completed(result) => {
+                let result = result.clone();
+                self.play_ahead(
+                    run,
+                    command,
+                    Notification::TaskCompleted { command, result },
+                )
+            }
+            Outcome::Failed(_) => None,
+        };
+        let (then, held) = ahead.unzip();
+        self.out.push(FromPeer::TaskDone {
+            run,
+            command,
+            token,
+            outcome,
+            then,
+        });
+        if let Some(held) = held {
+            self.park(run, held);
+        }
+    }
+
+    fn step_done(&mut self, run: RunKey, command: CommandId, outcome: Outcome) {
+        let notification = Notification::StepDone {
+            command,
+            outcome: outcome.clone(),
+        };
+        let (then, held) = self.play_ahead(run, command, notification).unzip();
+        self.out.push(FromPeer::StepDone {
+            run,
+            command,
+            outcome,
+            then,
+        });
+        if let Some(held) = held {
+            self.park(run, held);
+        }
+    }
+
+    /// Continues a parked run with the result of `command` at once, if that is all it waits for. The engine takes the turn
+    /// if the result did become the next entry of the history; else it sends the whole history again.
+    fn play_ahead(
+        &mut self,
+        run: RunKey,
+        command: CommandId,
+        notification: Notification,
+    ) -> Option<(TurnDone, Held)> {
+        let held = self.parked.get(run)?;
+        if !held.player.waits_only_for(command) || self.time_readers.contains(&held.workflow) {
+            return None;
+        }
+        let mut held = self.parked.take(run)?;
+        let from = held.player.consumed();
+        let clock = held.clock.now();
+        match held.player.play_ahead(notification, clock) {
+            Ok(Ahead::Played(commands)) => {
+                let done = TurnDone {
+                    run,
+                    token: held.token,
+                    from,
+                    upto: held.player.consumed(),
+                    commands,
+                    held: self.will_hold(&held),
+                };
+                Some((done, held))
+            }
+            Ok(Ahead::NeedsTime) => {
+                self.time_readers.insert(held.workflow.clone());
+                self.out.push(FromPeer::Evicted { run });
+                None
+            }
+            // The turn that the engine sends next says the same, and has a token to say it with.
+            Err(_) => {
+                self.out.push(FromPeer::Evicted { run });
+                None
+            }
+        }
+    }
+}
+
+fn decode(turn: &Turn) -> Result<Vec<Entry>, Stuck> {
+    let mut entries = Vec::new();
+    for chunk in &turn.chunks {
+        let chunk: Vec<Entry> = minicbor::decode(chunk).map_err(|error| {
+            Stuck::new(
+                Code::ProtocolError,
+                format!("the history cannot be read: {error}"),
+            )
+        })?;
+        if entries.is_empty() {
+            entries = chunk;
+        } else {
+            entries.extend(chunk);
+        }
+    }
+    Ok(entries)
+}
