@@ -5,15 +5,15 @@
 use trunkline::prelude::*;
 
 #[service]
-pub trait Payments {
+trait Payments {
     async fn charge(&self, t: &TaskCx, cents: u64) -> Result<String>;
     async fn refund(&self, t: &TaskCx, receipt: String) -> Result<()>;
 }
 
 #[derive(Workflow)]
-pub struct Checkout {
-    pub status: Prop<String>,
-    pub approvals: Channel<bool>,
+struct Checkout {
+    status: Prop<String>,
+    approvals: Channel<bool>,
 }
 
 #[workflow]
