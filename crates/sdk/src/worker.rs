@@ -10,6 +10,8 @@ mod task_runner;
 mod threads;
 
 #[cfg(test)]
+pub(crate) mod script;
+#[cfg(test)]
 mod tests;
 
 use crate::client::ClientError;
