@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "trunkline-sim",
-        &["trunkline-core", "trunkline-engine", "trunkline-journal"],
+        &["trunkline", "trunkline-core"],
     ),
     ("trunkline-bench", &["trunkline"]),
     ("trunkline-orders", &["trunkline"]),

@@ -1,0 +1,108 @@
+//! The server under torture: the real program in a process of its own, on one data folder and one port for all its lives.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A server that can be killed and started again. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    program: PathBuf,
+    data: PathBuf,
+    address: SocketAddr,
+    child: Option<Child>,
+}
+
+/// How long a server may take until it listens.
+const START_MAX: Duration = Duration::from_secs(30);
+
+impl Server {
+    /// A server of `program` on the folder `data`, and on a port that is free now. It is not started yet.
+    ///
+    /// # Panics
+    /// If no port is free.
+    #[must_use]
+    pub fn new(program: &Path, data: &Path) -> Self {
+        let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = probe.local_addr().expect("a bound socket has an address");
+        Self {
+            program: program.to_path_buf(),
+            data: data.to_path_buf(),
+            address,
+            child: None,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Starts it, and waits until it listens.
+    ///
+    /// # Panics
+    /// If it ends by itself or does not listen in time: a server that does not come back has lost everything.
+    pub fn start(&mut self) {
+        let mut child = Command::new(&self.program)
+            .arg("server")
+            .arg("--data")
+            .arg(&self.data)
+            .arg("--listen")
+            .arg(self.address.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let begun = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            if let Some(status) = child.try_wait().expect("the child is ours") {
+                panic!("the server ended by itself: {status}");
+            }
+            assert!(begun.elapsed() < START_MAX, "the server does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.child = Some(child);
+    }
+
+    /// Kills it as `kill -9` does: it gets no chance to say or write anything.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        child.kill().expect("the child is ours");
+        child.wait().expect("the child is ours");
+    }
+
+    /// The program `trunkline` that was built with the running test.
+    ///
+    /// # Panics
+    /// If it is not there.
+    #[must_use]
+    pub fn built_program() -> PathBuf {
+        let test = std::env::current_exe().expect("a running program has a path");
+        let target = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("tests lie in target/…/deps");
+        let program = target.join("trunkline");
+        assert!(
+            program.exists(),
+            "build the program first: cargo build -p trunkline-cli"
+        );
+        program
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // Nothing more can be done about a child that cannot be killed.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

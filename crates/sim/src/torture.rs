@@ -1,0 +1,173 @@
+//! The torture: clients that count on every answer, a worker, a destination, and a server that dies again and again.
+//!
+//! What a client was told is held against what came out: every run that was accepted ends, with exactly the result that its
+//! plan says; every signal that was accepted was received once, in order; every job arrived, per lane in order.
+
+use crate::receiver::Receiver;
+use crate::server::Server;
+use crate::tally::{Adder, Plan, Sums, Tallied, Tally};
+use std::path::Path;
+use std::time::Duration;
+use trunkline::core::egress::{Destination, Rate};
+use trunkline::core::peer::{Op, Reply};
+use trunkline::core::policy::{RetryPolicy, scramble};
+use trunkline::{Client, ClientError, Name, Worker};
+
+/// How hard the torture is.
+#[derive(Clone, Copy, Debug)]
+pub struct Torture {
+    /// Runs in all.
+    pub runs: u64,
+    /// How often the server is killed.
+    pub kills: u32,
+    /// The seed of plans and of the moments of death.
+    pub seed: u64,
+    /// True: the worker forgets every run after each turn, so that each turn replays its history.
+    pub evict_always: bool,
+}
+
+/// What a torture saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Runs that ended as they should.
+    pub completed: u64,
+    /// Everything that is not as promised.
+    pub violations: Vec<String>,
+}
+
+/// Bound of the whole torture: beyond it something is stuck, and the message says what.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Runs that are under way at once.
+const CLIENTS: u64 = 8;
+/// Lanes of the jobs: few, so that runs share them.
+const LANES: u64 = 5;
+
+impl Torture {
+    /// Runs it on an empty folder.
+    ///
+    /// # Panics
+    /// If the server does not come back, or nothing moves any more.
+    pub async fn run(self, program: &Path, folder: &Path) -> Findings {
+        let mut server = Server::new(program, folder);
+        server.start();
+        let receiver = Receiver::default();
+        let destination = receiver.listen().await;
+        let url = server.url();
+        let worker = Worker::builder(url.as_str())
+            .register(Sums.into_service())
+            .workflow::<Tally>()
+            .cache_runs(if self.evict_always { 0 } else { 1_000 });
+        let worker = tokio::spawn(worker.run());
+        let client = Client::connect(url.as_str())
+            .await
+            .expect("the server listens");
+        configure(&client, &destination)
+            .await
+            .expect("the destination is fine");
+
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| tokio::spawn(self.client(client.clone(), number)))
+            .collect();
+        let killer = self.kill_again_and_again(&mut server);
+        let everything = async {
+            killer.await;
+            let mut findings = Findings::default();
+            for client in clients {
+                let found = client.await.expect("a client does not panic");
+                findings.completed += found.completed;
+                findings.violations.extend(found.violations);
+            }
+            let jobs = self.runs as usize * Plan::JOBS;
+            while receiver.accepted() < jobs {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            findings
+        };
+        let Ok(mut findings) = tokio::time::timeout(PATIENCE, everything).await else {
+            panic!(
+                "nothing moves any more: {} jobs arrived",
+                receiver.accepted()
+            )
+        };
+        findings.violations.extend(receiver.violations());
+        let accepted = receiver.accepted();
+        if accepted != self.runs as usize * Plan::JOBS {
+            findings.violations.push(format!("{accepted} jobs arrived"));
+        }
+        worker.abort();
+        findings
+    }
+
+    async fn kill_again_and_again(self, server: &mut Server) {
+        for life in 0..self.kills {
+            let ms = 100 + scramble(self.seed ^ u64::from(life)) % 700;
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            server.kill();
+            server.start();
+        }
+    }
+
+    /// One client: its share of the runs, one after the other.
+    async fn client(self, client: Client, number: u64) -> Findings {
+        let mut findings = Findings::default();
+        for run in (number..self.runs).step_by(CLIENTS as usize) {
+            match self.one_run(&client, run).await {
+                Ok(None) => findings.completed += 1,
+                Ok(Some(violation)) => findings.violations.push(violation),
+                Err(error) => findings.violations.push(format!("run {run}: {error}")),
+            }
+        }
+        findings
+    }
+
+    /// Starts a run, sends its signals, and compares its result with its plan.
+    async fn one_run(self, client: &Client, number: u64) -> Result<Option<String>, ClientError> {
+        let seed = scramble(self.seed.wrapping_mul(1_000_003) ^ number);
+        let plan = Plan {
+            amounts: (0..1 + seed % 4)
+                .map(|place| scramble(seed + place) % 100)
+                .collect(),
+            signals: (seed >> 8) as usize % 4,
+            lane: format!("lane-{}", (seed >> 16) % LANES),
+        };
+        let sent: Vec<u64> = (0..plan.signals as u64)
+            .map(|place| number * 10 + place)
+            .collect();
+        let expected = Tallied {
+            sum: 2 * plan.amounts.iter().sum::<u64>(),
+            signals: sent.clone(),
+            drawn: 17,
+        };
+        let run = client
+            .workflow::<Tally>(format!("run-{number}"))
+            .start(plan)
+            .await?;
+        for signal in sent {
+            run.send(|tally| &tally.numbers, signal).await?;
+        }
+        Ok(match run.result().await {
+            Ok(tallied) if tallied == expected => None,
+            Ok(tallied) => Some(format!("run {number}: {tallied:?} instead of {expected:?}")),
+            Err(error) => Some(format!("run {number}: {error}")),
+        })
+    }
+}
+
+async fn configure(client: &Client, url: &str) -> Result<Reply, ClientError> {
+    let destination = Destination {
+        name: Name::from("receiver"),
+        url: Name::from(url),
+        rate: Some(Rate {
+            per_second: 2_000,
+            burst: 50,
+        }),
+        retry: RetryPolicy {
+            initial_ms: 20,
+            max_ms: 200,
+            attempts: 0,
+            ..RetryPolicy::default()
+        },
+        ..Destination::default()
+    };
+    client.request(Op::PutDestination { destination }).await
+}
