@@ -158,7 +158,9 @@ async fn answered(response: Response<Incoming>) -> Result<Delivery, String> {
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| retry_after::to_ms(value, std::time::SystemTime::now()));
+        .and_then(|value| retry_after::to_ms(value, std::time::SystemTime::now()))
+        // The core counts from the whole millisecond that has begun: without one more it would be early by a part of one.
+        .map(|ms| ms.saturating_add(1));
     let mut body = response.into_body();
     let mut excerpt = Vec::new();
     let mut read = 0;

@@ -146,18 +146,21 @@ impl Driver {
         self.seal(now)
     }
 
-    /// The first third of a step: takes all inputs, and lets shards whose deadline has come act.
+    /// The first third of a step: lets shards whose deadline has come act, and takes all inputs.
     pub fn take(&mut self, now: Timestamp, inputs: &mut Vec<(ShardId, Input)>) {
+        // A deadline that has come is acted upon before anything else: an input could hide it, because a shard says only
+        // what it waits for from now on.
+        self.tick(now);
         for (shard, input) in inputs.drain(..) {
             let slot = usize::from(shard.0 / self.share.threads);
             let owned = &mut self.shards[slot];
             debug_assert_eq!(owned.id, shard, "inputs are routed to the owner");
             owned.handle(now, input, &self.state);
         }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
         for owned in &mut self.shards {
-            if owned.touched {
-                owned.deadline = owned.shard.next_deadline(now);
-            }
             if owned.deadline.is_some_and(|deadline| deadline <= now) {
                 owned.handle(now, Input::Tick, &self.state);
             }

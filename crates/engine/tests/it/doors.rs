@@ -138,6 +138,7 @@ async fn a_result_that_is_too_large_fails_its_task() {
         }
     };
     assert_eq!(&*failure.name, "TL0004");
+    drop(session);
     engine.shutdown(PATIENCE).await;
 }
 

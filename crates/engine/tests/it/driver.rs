@@ -3,7 +3,8 @@
 use crate::player;
 use std::sync::Arc;
 use trunkline_core::effect::Effect;
-use trunkline_core::ids::{Nonce, PeerId, RequestId, RunId, ShardId};
+use trunkline_core::egress::{Destination, Rate};
+use trunkline_core::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId, destination_shard};
 use trunkline_core::input::Input;
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{FromPeer, OnConflict, Op, Start, ToPeer};
@@ -175,6 +176,57 @@ fn a_crash_leaves_exactly_what_the_last_sync_covered() {
         let (kept, _) = World::open(world.disk.crash(CrashPolicy::DropAll, 0), now);
         assert_eq!(kept.digests(), ahead);
     }
+}
+
+#[test]
+fn a_deadline_is_acted_upon_even_if_an_input_comes_at_the_same_time() {
+    let (mut world, _) = World::open(SimDisk::new(), Timestamp(1_000));
+    let shard = destination_shard("shop", SHARDS);
+    let ask = |op| {
+        let request = RequestId(1);
+        (
+            shard,
+            Input::Request {
+                peer: PEER,
+                request,
+                op,
+            },
+        )
+    };
+    let deliveries = |batch: &Batch| {
+        let effects = batch.effects.iter().flat_map(|(_, effects)| effects);
+        effects
+            .filter(|effect| matches!(effect, Effect::Deliver { .. }))
+            .count()
+    };
+    let destination = Destination {
+        name: Name::from("shop"),
+        url: Name::from("http://127.0.0.1:1/"),
+        rate: Some(Rate {
+            per_second: 1,
+            burst: 1,
+        }),
+        ..Destination::default()
+    };
+    let jobs = ["a", "b"].map(|lane| {
+        let job = player::job(lane, Payload::null());
+        (JobId::of_key("shop", lane), job)
+    });
+    let put = ask(Op::PutDestination { destination });
+    let create = ask(Op::CreateJobs {
+        jobs: jobs.to_vec(),
+    });
+    assert_eq!(
+        deliveries(&world.step(vec![put, create])),
+        1,
+        "the rate allows one"
+    );
+    let deadline = world.driver.next_deadline().unwrap();
+    assert!(deadline > world.now);
+    world.now = deadline;
+    let name = Name::from("shop");
+    let look = ask(Op::DescribeDestination { name });
+    assert_eq!(deliveries(&world.step(vec![look])), 1, "the second is due");
 }
 
 #[test]

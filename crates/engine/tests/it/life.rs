@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use trunkline_core::code::Code;
 use trunkline_core::entry::Outcome;
 use trunkline_core::ids::RunId;
-use trunkline_core::peer::{Op, Reply, RunFilter};
+use trunkline_core::peer::{FromPeer, Op, Reply, RunFilter, ToPeer};
 use trunkline_core::run::RunStatus;
 use trunkline_engine::{Engine, Health};
 
@@ -50,9 +50,9 @@ async fn what_was_acknowledged_is_there_after_a_drop_without_shutdown() {
     let _ = player.await;
 
     let engine = folder.open();
-    for id in 0..40 {
+    for (id, before) in before.iter().enumerate() {
         let run = describe(&engine, "news", &id.to_string()).await;
-        assert_eq!(run, before[id], "a run is as it was");
+        assert_eq!(run, *before, "a run is as it was");
     }
     // And it goes on: the workflow is known, the history complete.
     let _player = player::play(&engine);
@@ -201,9 +201,7 @@ async fn work_without_a_worker_waits_without_waking_anybody() {
     };
     eventually("the threads are parked, with work to give out", quiet).await;
     // Then a worker comes with one slot of each kind, and all of it gets done.
-    session.send(vec![trunkline_core::peer::FromPeer::Register(
-        player::abilities(1, 1),
-    )]);
+    session.send(vec![FromPeer::Register(player::abilities(1, 1))]);
     let _player = tokio::spawn(player::run(session, mailbox));
     for id in 0..20 {
         outcome(&engine, "pair", &id.to_string()).await;
@@ -247,9 +245,9 @@ async fn a_list_of_runs_goes_through_all_shards_page_by_page() {
             ..filter.clone()
         });
         let request = trunkline_core::ids::RequestId(1);
-        session.send(vec![trunkline_core::peer::FromPeer::Request(request, op)]);
+        session.send(vec![FromPeer::Request(request, op)]);
         let answer = mailbox.recv().await.unwrap().pop().unwrap();
-        let trunkline_core::peer::ToPeer::Reply(_, Ok(Reply::Runs { runs, next })) = answer else {
+        let ToPeer::Reply(_, Ok(Reply::Runs { runs, next })) = answer else {
             panic!("a page, not {answer:?}");
         };
         found.extend(runs.into_iter().map(|run| run.id.key()));
@@ -268,19 +266,7 @@ async fn shutdown_lets_a_task_finish_that_is_with_a_worker() {
     let engine = folder.open();
     let (session, mut mailbox) = player::worker(&engine, 8, 8);
     engine.request(start("pair", "1", "\"a\"")).await.unwrap();
-    let task = 'task: loop {
-        for message in mailbox.recv().await.unwrap() {
-            match message {
-                trunkline_core::peer::ToPeer::Turn(turn) => {
-                    session.send(vec![trunkline_core::peer::FromPeer::TurnDone(
-                        player::play_turn(&turn),
-                    )])
-                }
-                trunkline_core::peer::ToPeer::Task(task) => break 'task task,
-                _ => {}
-            }
-        }
-    };
+    let task = player::next_task(&session, &mut mailbox).await;
     let stopping = tokio::spawn({
         let engine = engine.clone();
         async move { engine.shutdown(PATIENCE).await }

@@ -59,6 +59,19 @@ pub(crate) async fn run(session: Session, mut mailbox: Mailbox) -> u64 {
     tasks
 }
 
+/// Plays turns until a task comes.
+pub(crate) async fn next_task(session: &Session, mailbox: &mut Mailbox) -> TaskAttempt {
+    loop {
+        for message in mailbox.recv().await.unwrap() {
+            match message {
+                ToPeer::Turn(turn) => session.send(vec![FromPeer::TurnDone(play_turn(&turn))]),
+                ToPeer::Task(task) => return task,
+                _ => {}
+            }
+        }
+    }
+}
+
 /// Does the task: adds a mark to its input.
 pub(crate) fn do_task(task: &TaskAttempt) -> FromPeer {
     let text: String = serde_json::from_slice(&task.input).unwrap();

@@ -3,24 +3,6 @@
 use crate::{Folder, PATIENCE, outcome, player, start};
 use std::time::Duration;
 use trunkline_core::peer::{FromPeer, ToPeer};
-use trunkline_engine::Mailbox;
-
-async fn next_task(
-    session: &trunkline_engine::Session,
-    mailbox: &mut Mailbox,
-) -> trunkline_core::peer::TaskAttempt {
-    loop {
-        for message in mailbox.recv().await.unwrap() {
-            match message {
-                ToPeer::Turn(turn) => {
-                    session.send(vec![FromPeer::TurnDone(player::play_turn(&turn))]);
-                }
-                ToPeer::Task(task) => return task,
-                _ => {}
-            }
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_work_of_a_peer_that_is_gone_is_given_to_another() {
@@ -28,7 +10,7 @@ async fn the_work_of_a_peer_that_is_gone_is_given_to_another() {
     let engine = folder.open();
     let (session, mut mailbox) = player::worker(&engine, 8, 8);
     engine.request(start("pair", "1", "\"a\"")).await.unwrap();
-    let task = next_task(&session, &mut mailbox).await;
+    let task = player::next_task(&session, &mut mailbox).await;
     assert_eq!(task.attempt, 1);
     drop((session, mailbox));
     let _player = player::play(&engine);
@@ -70,6 +52,8 @@ async fn no_worker_gets_more_than_it_has_slots_for() {
         answers.extend(played.map(FromPeer::TurnDone));
         session.send(answers);
     }
+    // Turns are still with the worker; a shutdown would wait for them.
+    drop(session);
     engine.shutdown(PATIENCE).await;
 }
 
