@@ -35,19 +35,19 @@ struct Account {
 pub fn expect(text: &[u8]) -> Result<Expectation, String> {
     let mut rows = Rows::new(text);
     let Some(Row::Fields { fields: header, .. }) = rows.next() else {
-        return Err("the file has no header".to_owned());
+        return Err("TL0060: the file has no header".to_owned());
     };
     let column = |name: &str| {
         header
             .iter()
             .position(|field| field.trim() == name)
-            .ok_or_else(|| format!("there is no column {name}"))
+            .ok_or_else(|| format!("TL0060: there is no column {name}"))
     };
     let (invoice_no, stock_code) = (column("InvoiceNo")?, column("StockCode")?);
     let (description, quantity) = (column("Description")?, column("Quantity")?);
     let (unit_price, customer_id) = (column("UnitPrice")?, column("CustomerID")?);
+    let country = column("Country")?;
     column("InvoiceDate")?;
-    column("Country")?;
 
     let mut totals = Totals::default();
     let mut accounts: HashMap<String, Account> = HashMap::new();
@@ -58,11 +58,16 @@ pub fn expect(text: &[u8]) -> Result<Expectation, String> {
             continue;
         };
         let number = fields[invoice_no].trim();
-        if number.is_empty() || number.len() > 256 || number.chars().any(char::is_control) {
+        let usable = |name: &str| name.len() <= 200 && !name.chars().any(char::is_control);
+        if number.is_empty() || !usable(number) {
             totals.lines_rejected += 1;
             continue;
         }
         let account = accounts.entry(number.to_owned()).or_default();
+        if !usable(fields[customer_id].trim()) || !usable(fields[country].trim()) {
+            totals.lines_rejected += 1;
+            continue;
+        }
         let (Some(pieces), Some(micros)) = (whole(&fields[quantity]), micros(&fields[unit_price]))
         else {
             totals.lines_rejected += 1;

@@ -49,6 +49,16 @@ impl Http {
         self.call(Method::GET, path, Bytes::new()).await
     }
 
+    /// `GET path`, of which only the status matters.
+    ///
+    /// # Errors
+    /// If there is no answer in time, or not one of the 200s.
+    pub async fn probe(&self, path: &str) -> Result<(), String> {
+        self.exchange(Method::GET, path, Bytes::new())
+            .await
+            .map(|_| ())
+    }
+
     /// `PUT` or `POST` with a JSON body.
     ///
     /// # Errors
@@ -69,6 +79,18 @@ impl Http {
         path: &str,
         body: Bytes,
     ) -> Result<T, String> {
+        let what = format!("{method} {}{path}", self.base);
+        let answer = self.exchange(method, path, body).await?;
+        let answer = if answer.is_empty() {
+            &b"null"[..]
+        } else {
+            &answer
+        };
+        serde_json::from_slice(answer)
+            .map_err(|error| format!("{what}: the answer is not as expected: {error}"))
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, String> {
         let what = format!("{method} {}{path}", self.base);
         let request = Request::builder()
             .method(method)
@@ -92,13 +114,7 @@ impl Http {
                 let words = String::from_utf8_lossy(&body);
                 return Err(format!("{what}: {status}: {}", words.trim()));
             }
-            let body = if body.is_empty() {
-                &b"null"[..]
-            } else {
-                &body[..]
-            };
-            serde_json::from_slice(body)
-                .map_err(|error| format!("{what}: the answer is not as expected: {error}"))
+            Ok(body)
         };
         tokio::time::timeout(self.timeout, exchange)
             .await

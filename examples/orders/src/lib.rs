@@ -17,15 +17,23 @@
 #![warn(missing_docs)]
 
 pub mod delivery;
+pub mod demo;
 pub mod dice;
 pub mod expect;
+pub mod feeder;
 pub mod generator;
 pub mod http;
 pub mod invoice;
 pub mod judge;
 pub mod line;
 pub mod money;
+pub mod payments;
+pub mod report;
 pub mod rows;
 pub mod rules;
 pub mod shop;
+pub mod tether;
 pub mod totals;
+pub mod warehouse;
+pub mod worker;
+pub mod workflow;

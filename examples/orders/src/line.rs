@@ -7,6 +7,7 @@ use crate::money;
 use crate::rows::{Row, Rows};
 use rust_decimal::Decimal;
 use std::fmt;
+use trunkline::core::code::Code;
 
 /// The columns that a file must have, in any order; others are passed over.
 pub const COLUMNS: [&str; 8] = [
@@ -20,8 +21,8 @@ pub const COLUMNS: [&str; 8] = [
     "Country",
 ];
 
-/// Bytes of an invoice number: it becomes the id of a run.
-const INVOICE_BYTES_MAX: usize = 256;
+/// Bytes of an invoice number, a customer and a country: they become ids, lanes and tags.
+const NAME_BYTES_MAX: usize = 200;
 
 /// Quantities are within this, either way.
 const QUANTITY_MAX: i64 = 2_000_000_000;
@@ -60,7 +61,13 @@ pub struct BrokenLine {
 
 impl fmt::Display for BrokenLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TL0061: line {} is broken: {}", self.line, self.reason)
+        write!(
+            f,
+            "{}: line {} is broken: {}",
+            Code::CsvLine,
+            self.line,
+            self.reason
+        )
     }
 }
 
@@ -72,7 +79,8 @@ impl fmt::Display for ColumnsMissing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "TL0060: the CSV file lacks columns: {} (its first line must name {})",
+            "{}: the CSV file lacks columns: {} (its first line must name {})",
+            Code::CsvColumns,
             self.0.join(", "),
             COLUMNS.join(", ")
         )
@@ -136,8 +144,14 @@ fn line(row: Row, places: &[usize; COLUMNS.len()]) -> Result<OrderLine, BrokenLi
     if invoice.is_empty() {
         return Err(broken(None, "InvoiceNo is empty".to_owned()));
     }
-    if invoice.len() > INVOICE_BYTES_MAX || invoice.chars().any(char::is_control) {
+    if !is_name(&invoice) {
         return Err(broken(None, "InvoiceNo is not usable as an id".to_owned()));
+    }
+    for (column, text) in [("CustomerID", &customer), ("Country", &country)] {
+        if !is_name(text.trim()) {
+            let reason = format!("{column} is not usable as a name");
+            return Err(broken(Some(invoice), reason));
+        }
     }
     let quantity = match quantity.trim().parse::<i64>() {
         Ok(pieces) if pieces.abs() <= QUANTITY_MAX => pieces,
@@ -165,6 +179,11 @@ fn line(row: Row, places: &[usize; COLUMNS.len()]) -> Result<OrderLine, BrokenLi
         customer: (!customer.is_empty()).then(|| customer.to_owned()),
         country: country.trim().to_owned(),
     })
+}
+
+/// True if the text is short and plain enough for an id, a lane or a tag.
+fn is_name(text: &str) -> bool {
+    text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

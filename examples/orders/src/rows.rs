@@ -137,8 +137,7 @@ fn split(text: &[u8]) -> Option<Split> {
                     at += 1;
                 } else {
                     quoted = false;
-                    text_behind_quote |=
-                        !matches!(text.get(at), None | Some(b',' | b'\n' | b'\r'));
+                    text_behind_quote |= !matches!(text.get(at), None | Some(b',' | b'\n' | b'\r'));
                 }
             }
             _ if quoted => {

@@ -1,3 +1,5 @@
+//! The independent computation against sums by hand.
+
 use super::{expect, micros, pounds};
 use crate::totals::Totals;
 

@@ -1,3 +1,5 @@
+//! The generator: repeatable, and untidy.
+
 use super::generate;
 use crate::invoice::Book;
 use crate::rules::Reason;

@@ -1,3 +1,5 @@
+//! Invoices: grouped, and nothing vanishes.
+
 use super::Book;
 use crate::money::show;
 use crate::rules::Reason;

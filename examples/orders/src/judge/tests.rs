@@ -1,3 +1,5 @@
+//! The judge: planted violations are found, honest stories pass.
+
 use super::{Answer, Limits, Note, Verdict, judge};
 use std::collections::BTreeMap;
 

@@ -1,3 +1,5 @@
+//! Order lines: typed, or broken with a number and a reason.
+
 use super::{COLUMNS, read};
 
 const HEADER: &str =

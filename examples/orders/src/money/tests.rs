@@ -1,3 +1,5 @@
+//! Money: read and shown exactly.
+
 use super::{parse, show};
 
 #[test]

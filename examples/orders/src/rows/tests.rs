@@ -1,3 +1,5 @@
+//! Rows: what is read of untidy text, and that a mistake costs one line.
+
 use super::{Row, Rows};
 
 /// The rows as text: `line: field|field`, or `line! reason`.

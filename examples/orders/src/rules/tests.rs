@@ -1,3 +1,5 @@
+//! The rules, with the oddities of the real file.
+
 use super::{Reason, judge};
 use crate::line::read;
 

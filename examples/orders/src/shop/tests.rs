@@ -1,3 +1,5 @@
+//! The shop over real connections.
+
 use super::{Manners, Progress, Question, Shop};
 use crate::http::Http;
 use crate::judge::{Limits, Verdict};
