@@ -223,6 +223,14 @@ impl EntryBody {
     }
 }
 
+/// The entries of one chunk of a history.
+///
+/// # Errors
+/// If it is not an array of entries.
+pub fn decode_chunk(chunk: &Payload) -> Result<Vec<Entry>, minicbor::decode::Error> {
+    minicbor::decode(chunk)
+}
+
 /// The entries in `chunks`, the first of which has the index `first`; those below `from` are left out.
 ///
 /// # Errors
@@ -235,7 +243,7 @@ pub fn entries_in(
     let mut bodies = Vec::new();
     let mut index = first;
     for chunk in chunks {
-        for entry in minicbor::decode::<Vec<Entry>>(chunk)? {
+        for entry in decode_chunk(chunk)? {
             if index >= from {
                 bodies.push(EntryBody::of(index, &entry));
             }

@@ -19,7 +19,7 @@ pub struct Config {
     pub wait_default: Duration,
     /// How long a request that waits for a run is held at most.
     pub wait_max: Duration,
-    /// A worker's connection on which nothing was sent for so long gets a ping.
+    /// How often a worker's connection gets a ping.
     pub ping_every: Duration,
     /// A worker's connection on which nothing came in for so long is closed.
     pub silence_max: Duration,

@@ -18,6 +18,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{FromPeer, ToPeer};
 use trunkline_api::frame::{BATCH_BYTES_MAX, SUBPROTOCOL, decode_batch, encode_batch};
@@ -55,7 +56,6 @@ async fn converse(app: Arc<App>, socket: WebSocket) {
     let (close, closed) = oneshot::channel();
     let teller = tokio::spawn(tell(Arc::clone(&app), mailbox, sink, closed));
     let farewell = hear(&app, &session, stream).await;
-    drop(session);
     if let Some(frame) = &farewell {
         tracing::info!(
             reason = frame.reason.as_str(),
@@ -64,6 +64,8 @@ async fn converse(app: Arc<App>, socket: WebSocket) {
     }
     // An error means that `tell` has ended already.
     let _ = close.send(farewell);
+    // Only now: it ends the mailbox, and `tell` is to say the farewell rather than that.
+    drop(session);
     let _ = teller.await;
 }
 
@@ -109,8 +111,19 @@ async fn tell(
     mut sink: SplitSink<WebSocket, Message>,
     mut closed: oneshot::Receiver<Option<CloseFrame>>,
 ) {
+    // Also while there is much to tell: a peer that only listens is heard through its answers to pings.
+    let mut pings = tokio::time::interval(app.config.ping_every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings.reset();
     loop {
         let sent = tokio::select! {
+            biased;
+            farewell = &mut closed => {
+                if let Ok(Some(frame)) = farewell {
+                    let _ = sink.send(Message::Close(Some(frame))).await;
+                }
+                return;
+            }
             messages = mailbox.recv() => match messages {
                 Some(messages) => send(&mut sink, &messages).await,
                 None => {
@@ -119,13 +132,7 @@ async fn tell(
                     return;
                 }
             },
-            farewell = &mut closed => {
-                if let Ok(Some(frame)) = farewell {
-                    let _ = sink.send(Message::Close(Some(frame))).await;
-                }
-                return;
-            }
-            () = tokio::time::sleep(app.config.ping_every) => {
+            _ = pings.tick() => {
                 sink.send(Message::Ping(Bytes::new())).await
             }
         };
