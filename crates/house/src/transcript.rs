@@ -88,7 +88,7 @@ fn steps_of_block(block: &Block) -> Vec<Step> {
     steps
 }
 
-/// Runs the steps in one session in `folder`, with `programs` in front of the `PATH`.
+/// Runs the steps in one session in `folder`, with `programs` and the examples in it in front of the `PATH`.
 ///
 /// # Panics
 /// If bash cannot be run at all.
@@ -101,7 +101,10 @@ pub fn run(steps: &[Step], folder: &Path, programs: &Path) -> Vec<Done> {
     let mut bash = Command::new("bash")
         .args(["-c", &script])
         .current_dir(folder)
-        .env("PATH", format!("{}:{path}", programs.display()))
+        .env(
+            "PATH",
+            format!("{0}:{0}/examples:{path}", programs.display()),
+        )
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a file handle can be doubled"))
         .stderr(file)
@@ -152,7 +155,7 @@ fn split(output: &str, count: usize) -> Vec<Done> {
         .skip(1)
         .map(|part| match part.split_once(end.as_str()) {
             Some((printed, rest)) => Done {
-                printed: printed.to_owned(),
+                printed: without_notices(printed),
                 status: rest.lines().next().and_then(|status| status.parse().ok()),
             },
             None => Done {
@@ -169,6 +172,14 @@ fn split(output: &str, count: usize) -> Vec<Done> {
         },
     );
     done
+}
+
+/// Without what bash itself says, some time later, about a program in the background that was killed.
+fn without_notices(printed: &str) -> String {
+    printed
+        .split_inclusive('\n')
+        .filter(|line| !(line.starts_with("bash: line ") && line.contains(" Killed ")))
+        .collect()
 }
 
 /// Why a step did not do what the document says; nothing if it did.
@@ -231,11 +242,11 @@ fn line_matches(shown: &str, printed: &str) -> bool {
     true
 }
 
-/// The folder with the programs of this workspace: the one that these tests were built into, with the program `trunkline`
-/// built if it is not there yet.
+/// The folder with the programs of this workspace: the one that these tests were built into, with the programs that the
+/// documents use built if they are not there yet.
 ///
 /// # Panics
-/// If the program cannot be built.
+/// If they cannot be built.
 #[must_use]
 pub fn programs() -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
@@ -244,16 +255,26 @@ pub fn programs() -> PathBuf {
         .nth(2)
         .expect("tests are built into deps/ beside the programs")
         .to_path_buf();
-    if !folder.join("trunkline").exists() {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let status = Command::new(cargo)
-            .args(["build", "--locked", "-p", "trunkline-cli"])
-            .current_dir(crate::tree::root())
-            .status()
-            .expect("cargo runs these tests, so it can be run");
-        assert!(status.success(), "trunkline-cli does not build");
-    }
+    build(&folder.join("trunkline"), &["-p", "trunkline-cli"]);
+    build(
+        &folder.join("examples/checkout"),
+        &["-p", "trunkline", "--example", "checkout"],
+    );
     folder
+}
+
+fn build(program: &Path, what: &[&str]) {
+    if program.exists() {
+        return;
+    }
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let status = Command::new(cargo)
+        .args(["build", "--locked"])
+        .args(what)
+        .current_dir(crate::tree::root())
+        .status()
+        .expect("cargo runs these tests, so it can be run");
+    assert!(status.success(), "cannot build {}", program.display());
 }
 
 #[cfg(test)]

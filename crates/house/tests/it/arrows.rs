@@ -24,10 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "trunkline-cli",
         &["trunkline-api", "trunkline-journal", "trunkline-server"],
     ),
-    (
-        "trunkline-sim",
-        &["trunkline", "trunkline-core"],
-    ),
+    ("trunkline-sim", &["trunkline", "trunkline-core"]),
     ("trunkline-bench", &["trunkline"]),
     ("trunkline-orders", &["trunkline"]),
 ];
