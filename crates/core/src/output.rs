@@ -22,6 +22,8 @@ pub struct Output {
 const CREATED: u16 = 1 << 15;
 /// Bytes before the key of a change.
 const HEAD_BYTES: usize = 6;
+/// A buffer that grew beyond this is given back after the batch.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
 
 impl Output {
     /// Records that the row `key` now has `value`, or is gone.
@@ -102,7 +104,12 @@ impl Output {
     #[must_use]
     pub fn take_encoded(&mut self) -> Vec<u8> {
         self.newest.clear();
-        core::mem::take(&mut self.encoded)
+        // A copy of just the right size: commits stay in memory until their rows are checkpointed, and the buffer, which
+        // has grown to the size of a batch, is wanted again at once.
+        let encoded = self.encoded.as_slice().to_vec();
+        self.encoded.clear();
+        self.encoded.shrink_to(BUFFER_BYTES_KEPT);
+        encoded
     }
 }
 

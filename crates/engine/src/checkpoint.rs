@@ -1,12 +1,13 @@
 //! The keeper of a journal: works in the background so that the writer need not wait.
 //!
-//! It prepares spare segments, and it writes checkpoints: the rows that changed and still exist, in the order of their keys,
+//! It reads which rows the store has, it prepares spare segments, and it writes checkpoints: the rows that changed and still exist, in the order of their keys,
 //! with the position up to which they are complete, in one atomic step. Then the journal is trimmed.
 //!
 //! A checkpoint is written only when all of its commits are durable (the writer passes it on), so the store is never ahead
 //! of the journal. A full disk is met before the store is touched. While it lasts, and only then, the keeper looks once a
 //! second whether there is space again.
 
+use crate::filter::FilteredStore;
 use crate::inbox::Inbox;
 use crate::memtable::Frozen;
 use crate::node::Node;
@@ -14,7 +15,7 @@ use crate::stats::add;
 use crate::writer::{Desk, Work};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use trunkline_journal::{Disk, Error, Space, SpareMaker, Store};
+use trunkline_journal::{Disk, Error, Space, SpareMaker};
 
 /// How long to wait before looking again for disk space.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -85,7 +86,7 @@ pub(crate) struct Keeper {
     pub(crate) desk: Arc<Desk>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<FilteredStore>,
     pub(crate) spares: SpareMaker,
     pub(crate) free_bytes_min: u64,
 }
@@ -93,6 +94,10 @@ pub(crate) struct Keeper {
 impl Keeper {
     /// Works until there is an end to it.
     pub(crate) fn run(self) {
+        if let Err(error) = self.store.learn() {
+            self.node.fail(&format!("store: {error}"));
+            return;
+        }
         let mut full = false;
         let mut postponed = None;
         while let Some(chores) = self.chores.take(full.then_some(LOOK_AGAIN)) {

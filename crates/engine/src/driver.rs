@@ -141,17 +141,17 @@ impl Driver {
         inputs: &mut Vec<(ShardId, Input)>,
         offers: &mut [Offer],
     ) -> Result<Batch, Error> {
-        self.take(now, inputs);
+        self.take(now, inputs.drain(..));
         self.dispatch(now, offers);
         self.seal(now)
     }
 
     /// The first third of a step: lets shards whose deadline has come act, and takes all inputs.
-    pub fn take(&mut self, now: Timestamp, inputs: &mut Vec<(ShardId, Input)>) {
+    pub fn take(&mut self, now: Timestamp, inputs: impl Iterator<Item = (ShardId, Input)>) {
         // A deadline that has come is acted upon before anything else: an input could hide it, because a shard says only
         // what it waits for from now on.
         self.tick(now);
-        for (shard, input) in inputs.drain(..) {
+        for (shard, input) in inputs {
             let slot = usize::from(shard.0 / self.share.threads);
             let owned = &mut self.shards[slot];
             debug_assert_eq!(owned.id, shard, "inputs are routed to the owner");

@@ -34,6 +34,7 @@ mod door;
 pub mod driver;
 mod engine;
 mod error;
+mod filter;
 mod health;
 mod inbox;
 mod list;

@@ -5,6 +5,7 @@ use crate::config::{Config, SHARDS_DEFAULT, threads_default};
 use crate::delivery::Deliveries;
 use crate::driver::{Batch, Driver, Share};
 use crate::error::OpenError;
+use crate::filter::FilteredStore;
 use crate::node::{Bounds, Node};
 use crate::thread::ShardThread;
 use crate::writer::Writer;
@@ -27,7 +28,7 @@ pub(crate) struct Opened {
 struct Recovered {
     driver: Driver,
     journal: Journal,
-    store: Arc<dyn Store>,
+    store: Arc<FilteredStore>,
     first: Batch,
 }
 
@@ -168,7 +169,7 @@ fn recover(
     let number = u32::from(share.thread);
     let store = RedbStore::open(&**disk, &store_file(number), config.store_cache_bytes)
         .map_err(|error| OpenError::of_store(&error))?;
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store = Arc::new(FilteredStore::new(Arc::new(store)));
     let mut options = Options::new(folder.meta().journal_id(number));
     options.segment_bytes = config.segment_bytes;
     options.free_bytes_min = config.free_bytes_min;
@@ -176,7 +177,7 @@ fn recover(
     options.frame_bytes_max = (config.segment_bytes.saturating_sub(8_192)).min(1 << 30) as usize;
     let (driver, journal, first) = Driver::open(
         share,
-        Arc::clone(&store),
+        Arc::clone(&store) as Arc<dyn Store>,
         Arc::clone(disk),
         &journal_dir(number),
         options,

@@ -98,20 +98,13 @@ impl ShardThread {
 
     /// Works off the inputs, in batches. Says whether there is more to do at once; nothing if the thread is to end.
     fn work(&mut self, inputs: Vec<(ShardId, Input)>) -> Result<Option<bool>, Error> {
-        let mut inputs = inputs.into_iter().peekable();
-        let mut batch = Vec::with_capacity(inputs.len().min(BATCH_INPUTS_MAX));
+        let mut inputs = inputs.into_iter();
         loop {
-            let mut bytes = 0;
-            while let Some(next) = inputs.next_if(|(_, input)| {
-                bytes += weight::of_input(input);
-                batch.is_empty() || batch.len() < BATCH_INPUTS_MAX && bytes <= BATCH_BYTES_MAX
-            }) {
-                batch.push(next);
-            }
-            add(&self.node.figures.inputs, batch.len() as u64);
+            let count = first_batch(inputs.as_slice());
+            add(&self.node.figures.inputs, count as u64);
             add(&self.node.figures.batches, 1);
             let now = self.node.clock.now();
-            self.driver.take(now, &mut batch);
+            self.driver.take(now, inputs.by_ref().take(count));
             self.inbox.set_hungry(true);
             let freed = self.node.workers.freed();
             if self.driver.has_ready_work() {
@@ -127,7 +120,7 @@ impl ShardThread {
             if !self.pass_on(made) {
                 return Ok(None);
             }
-            if inputs.peek().is_none() {
+            if inputs.as_slice().is_empty() {
                 // A slot that was freed while the thread was looking counts, too.
                 return Ok(Some(hungry && self.node.workers.freed() != freed));
             }
@@ -185,6 +178,19 @@ impl ShardThread {
         }
         true
     }
+}
+
+/// How many of the inputs go into the next batch: at least one, if there are any.
+fn first_batch(inputs: &[(ShardId, Input)]) -> usize {
+    let mut bytes = 0;
+    let fitting = inputs
+        .iter()
+        .take(BATCH_INPUTS_MAX)
+        .take_while(|(_, input)| {
+            bytes += weight::of_input(input);
+            bytes <= BATCH_BYTES_MAX
+        });
+    fitting.count().max(1).min(inputs.len())
 }
 
 fn tell_all(awaited: &mut Vec<oneshot::Sender<()>>) {
