@@ -282,3 +282,6 @@ fn patient() -> Retry {
         .attempts(12)
         .never_on("Refused")
 }
+
+#[cfg(test)]
+mod tests;
