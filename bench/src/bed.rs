@@ -43,6 +43,8 @@ pub(crate) struct Spent {
     pub(crate) server: Option<Usage>,
     /// CPU seconds of worker and client together; in embedded mode of everything.
     pub(crate) clients_cpu_s: f64,
+    /// Bytes of commits written to the journals.
+    pub(crate) commit_bytes: u64,
 }
 
 impl Bed {
@@ -113,10 +115,12 @@ impl Bed {
             Parts::Remote { worker, server } => Spent {
                 server: Some(server.usage()?),
                 clients_cpu_s: own_cpu_s + worker.usage()?.cpu_s,
+                commit_bytes: server.commit_bytes()?,
             },
-            Parts::Embedded { .. } => Spent {
+            Parts::Embedded { engine, .. } => Spent {
                 server: None,
                 clients_cpu_s: own_cpu_s,
+                commit_bytes: engine.stats().commit_bytes,
             },
         })
     }

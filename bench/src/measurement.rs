@@ -27,13 +27,13 @@ pub(crate) struct Measurement {
     pub(crate) client_cpu_s_per_1000: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) server_rss_mib: Option<f64>,
-    /// Bytes that the server's process gave to the disk, per `n`.
+    /// Bytes of commits written to the journals, per `n`. Checkpoints come on top.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) bytes_written_per: Option<f64>,
     /// Bytes of memory that the server holds per parked run.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) bytes_memory_per: Option<f64>,
-    /// Bytes of the data folder per parked run.
+    /// Bytes of the data folder per parked run, spare segments and all.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) bytes_disk_per: Option<f64>,
     /// Seconds from starting the server again after kill -9 until it answers for a run.

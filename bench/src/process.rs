@@ -1,4 +1,7 @@
 //! What a process has used so far, as Linux counts it under `/proc`.
+//!
+//! Not what it has written: `/proc/<pid>/io` counts whole folios of the page cache, of which a small write dirties one that may
+//! be a megabyte large, so it says 4 MiB where 5 KiB went to the disk.
 
 use std::fs;
 use std::io;
@@ -14,8 +17,6 @@ pub(crate) struct Usage {
     pub(crate) cpu_s: f64,
     /// Bytes in memory.
     pub(crate) rss_bytes: u64,
-    /// Bytes that it has caused to be written to the disk.
-    pub(crate) written_bytes: u64,
 }
 
 impl Usage {
@@ -26,7 +27,7 @@ impl Usage {
     pub(crate) fn of(pid: u32) -> io::Result<Self> {
         let folder = format!("/proc/{pid}");
         let read = |name: &str| fs::read_to_string(Path::new(&folder).join(name));
-        Self::parse(&read("stat")?, &read("status")?, &read("io")?)
+        Self::parse(&read("stat")?, &read("status")?)
             .ok_or_else(|| io::Error::other(format!("{folder} reads otherwise than expected")))
     }
 
@@ -38,7 +39,7 @@ impl Usage {
         Self::of(std::process::id())
     }
 
-    fn parse(stat: &str, status: &str, io: &str) -> Option<Self> {
+    fn parse(stat: &str, status: &str) -> Option<Self> {
         // The second field is the program's name in parentheses, which may hold blanks; times come 11 fields after it.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
@@ -50,7 +51,6 @@ impl Usage {
         Some(Self {
             cpu_s: ticks / TICKS_PER_S,
             rss_bytes: number_after(status, "VmRSS:")? * 1024,
-            written_bytes: number_after(io, "write_bytes:")?,
         })
     }
 }

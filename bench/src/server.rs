@@ -2,7 +2,7 @@
 
 use crate::process::{Usage, disk_bytes};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -115,6 +115,24 @@ impl Server {
 
     pub(crate) fn usage(&self) -> io::Result<Usage> {
         Usage::of(self.child.id())
+    }
+
+    /// Bytes of commits that it has written, from its metrics.
+    pub(crate) fn commit_bytes(&self) -> io::Result<u64> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        answer
+            .lines()
+            .find_map(|line| line.strip_prefix("trunkline_commit_bytes_total "))
+            .and_then(|number| number.trim().parse().ok())
+            .ok_or_else(|| io::Error::other("the metrics do not say how much was written"))
     }
 }
 

@@ -57,7 +57,6 @@ impl Stretch {
             (
                 (usage.cpu_s - before.cpu_s) / thousands,
                 usage.rss_bytes as f64 / f64::from(1 << 20),
-                (usage.written_bytes - before.written_bytes) as f64 / n.max(1) as f64,
             )
         });
         Ok(Measurement {
@@ -69,7 +68,9 @@ impl Stretch {
             server_cpu_s_per_1000: server.map(|server| server.0),
             client_cpu_s_per_1000: Some((now.clients_cpu_s - self.spent.clients_cpu_s) / thousands),
             server_rss_mib: server.map(|server| server.1),
-            bytes_written_per: server.map(|server| server.2),
+            bytes_written_per: Some(
+                (now.commit_bytes - self.spent.commit_bytes) as f64 / n.max(1) as f64,
+            ),
             ..Measurement::default()
         })
     }

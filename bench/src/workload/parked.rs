@@ -17,7 +17,6 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// its signal then.
 pub(super) async fn reopened(bed: &mut Bed, options: &Options) -> Outcome<Measurement> {
     let empty = bed.spent()?.server.unwrap_or_default();
-    let disk_empty = bed.disk_bytes()?;
     let stretch = Stretch::begin(bed)?;
     let mut starts = JoinSet::new();
     for number in 0..options.parked {
@@ -43,7 +42,7 @@ pub(super) async fn reopened(bed: &mut Bed, options: &Options) -> Outcome<Measur
     measurement.server_rss_mib = Some(full.rss_bytes as f64 / f64::from(1 << 20));
     measurement.bytes_memory_per =
         Some(full.rss_bytes.saturating_sub(empty.rss_bytes) as f64 / runs);
-    measurement.bytes_disk_per = Some(bed.disk_bytes()?.saturating_sub(disk_empty) as f64 / runs);
+    measurement.bytes_disk_per = Some(bed.disk_bytes()? as f64 / runs);
 
     let killed = Instant::now();
     bed.kill_and_restart_server()?;

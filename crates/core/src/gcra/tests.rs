@@ -1,3 +1,5 @@
+//! The rate limiter: no window over the limit, the full rate reached, restarts without effect.
+
 use super::*;
 use std::vec::Vec;
 

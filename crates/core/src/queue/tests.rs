@@ -1,3 +1,5 @@
+//! The queue: order in groups, leases, limits, and every short sequence of operations.
+
 use super::*;
 use crate::egress::Rate;
 use std::vec;

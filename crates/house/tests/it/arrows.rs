@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["trunkline-api", "trunkline-journal", "trunkline-server"],
     ),
     ("trunkline-sim", &["trunkline", "trunkline-core"]),
-    ("trunkline-bench", &["trunkline"]),
+    ("trunkline-bench", &["trunkline", "trunkline-engine"]),
     ("trunkline-orders", &["trunkline"]),
 ];
 

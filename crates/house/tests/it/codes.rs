@@ -38,7 +38,10 @@ fn every_code_is_used() {
     let sources: String = tree::files(&[".rs"])
         .into_iter()
         .filter(|file| {
-            file.path != "crates/core/src/code.rs" && !file.path.starts_with("crates/house/")
+            let path = file.path.as_str();
+            path != "crates/core/src/code.rs"
+                && !path.starts_with("crates/house/")
+                && !path.contains("tests")
         })
         .map(|file| file.text)
         .collect();
@@ -46,10 +49,12 @@ fn every_code_is_used() {
         .iter()
         .filter(|code| {
             let name = format!("Code::{code:?}");
-            !sources.match_indices(&name).any(|(at, _)| {
+            let named = sources.match_indices(&name).any(|(at, _)| {
                 // Not merely the beginning of a longer name.
                 !sources[at + name.len()..].starts_with(|next: char| next.is_alphanumeric())
-            })
+            });
+            // The failures that the core writes into histories hold the code as text.
+            !named && !sources.contains(&format!("\"{code}\""))
         })
         .map(|code| format!("{code} {code:?}"))
         .collect();

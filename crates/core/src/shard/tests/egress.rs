@@ -1,3 +1,5 @@
+//! Stories of lanes and jobs: order, retries, dead letters, limits, crashes.
+
 use super::world::*;
 use crate::effect::Effect;
 use crate::egress::{Delivery, Destination, HeadOfLine, JobState, NewJob, Rate};

@@ -1,3 +1,5 @@
+//! Stories of messages between shards: each arrives once.
+
 use super::world::*;
 use crate::effect::Effect;
 use crate::egress::NewJob;

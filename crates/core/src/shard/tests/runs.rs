@@ -1,3 +1,5 @@
+//! Stories of runs: starts, signals, turns, timers, steps, ends, and a crash after each step.
+
 use super::world::*;
 use crate::code::Code;
 use crate::effect::Effect;

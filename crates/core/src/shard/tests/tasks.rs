@@ -1,3 +1,5 @@
+//! Stories of tasks: attempts, retries, time-outs, workers that die.
+
 use super::world::*;
 use crate::entry::{Entry, Notification, Outcome, TaskOptions};
 use crate::failure::{Failure, FailureKind};
