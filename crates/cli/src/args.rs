@@ -95,6 +95,9 @@ pub(crate) struct ServerArgs {
     /// How long finished runs and settled jobs are kept, in milliseconds [default: one day]
     #[arg(long, value_name = "MS")]
     pub(crate) retention_ms: Option<u64>,
+    /// The size of a journal's segments, in bytes [default: 64 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) segment_bytes: Option<u64>,
     /// How long what is under way may take after SIGTERM, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub(crate) grace_ms: u64,

@@ -148,10 +148,12 @@ impl Client {
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let response = self.http.request(request).await.map_err(|error| {
-            let cause = std::error::Error::source(&error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            self.unreachable(&format!("{error}: {cause}"))
+            // The innermost cause says it best: "Connection refused".
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            self.unreachable(&cause.to_string())
         })?;
         let status = response.status();
         let body = response
@@ -169,7 +171,10 @@ impl Client {
     }
 
     fn unreachable(&self, why: &str) -> Failure {
-        Failure::new(Code::ServerUnreachable, format!("{}: {why}", self.base))
+        Failure::new(
+            Code::ServerUnreachable,
+            format!("no server answers at {}: {why}", self.base),
+        )
     }
 
     fn refusal(&self, answer: &Answer) -> Failure {

@@ -2,14 +2,12 @@
 
 use crate::args::DeadLettersCommand;
 use crate::client::{Client, encoded, query};
-use crate::egress::{destination_path, job_path, jobs};
+use crate::egress::{DEAD, destination_path, job_path, jobs};
 use crate::failure::Failure;
 use crate::numbers::grouped;
 use std::io::Write;
 use trunkline_api::core::code::Code;
 use trunkline_api::egress::JobPage;
-
-const DEAD: &str = "dead";
 
 /// Does what the command says.
 pub(crate) fn carry_out(
@@ -57,7 +55,7 @@ fn replay_all(
 ) -> Result<(), Failure> {
     // All of them first: the list changes while they are replayed, and one may be dead again soon.
     let path = format!("{}/jobs", destination_path(destination));
-    let mut ids = Vec::new();
+    let mut dead = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let filter = query(&[
@@ -67,18 +65,21 @@ fn replay_all(
             ("cursor", cursor.as_deref()),
         ]);
         let page: JobPage = client.get(&format!("{path}{filter}"))?.read()?;
-        ids.extend(page.jobs.into_iter().map(|job| job.id));
+        let jobs = page.jobs.into_iter();
+        dead.extend(jobs.map(|job| (job.lane, job.lane_sequence, job.id)));
         cursor = page.next_cursor;
         if cursor.is_none() {
             break;
         }
     }
     if dry_run {
-        writeln!(out, "{} dead letters", grouped(ids.len() as u64))?;
+        writeln!(out, "{} dead letters", grouped(dead.len() as u64))?;
         return Ok(());
     }
+    // Within a lane they go back in their old order.
+    dead.sort();
     let mut replayed = 0;
-    for id in &ids {
+    for (_, _, id) in &dead {
         match client.post_nothing(&format!("{path}/{}/replay", encoded(id))) {
             Ok(_) => replayed += 1,
             // Somebody else was faster, which is as good.

@@ -11,6 +11,9 @@ use trunkline_api::egress::{
     RetryBody,
 };
 
+/// The state of a dead letter.
+pub(crate) const DEAD: &str = "dead";
+
 /// Does what the command says.
 pub(crate) fn carry_out(
     command: EgressCommand,
@@ -138,6 +141,7 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
     let retry = &destination.retry;
     let attempts = match retry.attempts {
         None | Some(0) => "attempts without end".to_owned(),
+        Some(1) => "1 attempt".to_owned(),
         Some(attempts) => format!("{attempts} attempts"),
     };
     writeln!(
@@ -214,7 +218,12 @@ pub(crate) fn jobs(
             shortened(job.last_error.as_deref().unwrap_or_default(), 60),
         ]);
     }
-    table.write("no jobs", out)?;
+    let nothing = if state == Some(DEAD) {
+        "no dead letters"
+    } else {
+        "no jobs"
+    };
+    table.write(nothing, out)?;
     if let Some(cursor) = list.next_cursor {
         writeln!(out, "more: add --cursor {cursor}")?;
     }

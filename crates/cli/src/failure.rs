@@ -38,8 +38,7 @@ impl Failure {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Coded { code, detail } => Some(format!(
-                "error[{code}]: {}: {detail} (run 'trunkline explain {code}')",
-                code.title()
+                "error[{code}]: {detail} (run 'trunkline explain {code}')"
             )),
             Self::Reported | Self::OutputClosed => None,
         }

@@ -51,6 +51,9 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
     if let Some(retention_ms) = args.retention_ms {
         engine.retention_ms = retention_ms;
     }
+    if let Some(segment_bytes) = args.segment_bytes {
+        engine.segment_bytes = segment_bytes;
+    }
     let config = Config {
         grace: Duration::from_millis(args.grace_ms),
         ..Config::default()

@@ -1,0 +1,12 @@
+//! The program as its users see it: the real binary, its output, its exit codes, and data folders in every state.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod egress;
+mod folders;
+mod program;
+mod runs;
+mod usage;
+// One scripted worker serves the tests of the server and of the program.
+#[path = "../../../server/tests/it/worker.rs"]
+mod worker;
