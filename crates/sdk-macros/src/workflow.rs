@@ -71,11 +71,7 @@ fn implementation(
                 self,
                 cx: ::trunkline::Cx,
                 input: Self::Input,
-            ) -> ::core::pin::Pin<::std::boxed::Box<
-                dyn ::core::future::Future<
-                    Output = ::core::result::Result<Self::Output, Self::Error>,
-                >,
-            >> {
+            ) -> ::trunkline::__private::CodeFuture<Self> {
                 ::std::boxed::Box::pin(async move { #call })
             }
         }
@@ -175,11 +171,12 @@ fn function_workflow(attributes: &Attribute, function: &ItemFn) -> Result<TokenS
         .filter(|attribute| !attribute.path().is_ident("doc"));
     let mut inner = signature.clone();
     inner.ident = syn::Ident::new("run", ident.span());
+    // With braces, so that a variable in the code may have the function's name.
     Ok(quote! {
         #(#docs)*
         #[allow(non_camel_case_types, reason = "a workflow that is a function keeps the function's name")]
         #[derive(Clone, Copy, Debug)]
-        #visibility struct #ident;
+        #visibility struct #ident {}
 
         impl #ident {
             #(#rest)*
@@ -190,7 +187,7 @@ fn function_workflow(attributes: &Attribute, function: &ItemFn) -> Result<TokenS
             fn bind(
                 _: ::core::option::Option<&::std::rc::Rc<::trunkline::__private::Ledger>>,
             ) -> Self {
-                Self
+                Self {}
             }
         }
 

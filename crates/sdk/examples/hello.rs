@@ -92,11 +92,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let worker = Worker::builder(url)
         .register(CardPayments.into_service())
-        .workflow::<Checkout>();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let worker = tokio::spawn(worker.run_until(async {
-        let _ = stopped.await;
-    }));
+        .workflow::<Checkout>()
+        .start()
+        .await?;
 
     let client = Client::connect(url).await?;
     let id = format!("order-{}", std::process::id());
@@ -113,7 +111,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} ended with {}", run.id(), run.result().await?);
     println!("its status: {:?}", run.prop(|w| &w.status).await?);
 
-    drop(stop);
-    worker.await??;
+    worker.stop().await?;
     Ok(())
 }

@@ -89,7 +89,7 @@ impl Cx {
     /// ```
     /// # use trunkline::prelude::*;
     /// # async fn workflow(cx: Cx) -> Result<()> {
-    /// let length = cx.step("measure", || async { Ok(tokio::fs::metadata("a.csv").await?.len()) }).await?;
+    /// let length = cx.step("measure", || async { Ok(std::fs::metadata("a.csv")?.len()) }).await?;
     /// # Ok(()) }
     /// ```
     pub fn step<T, F, Fut>(&self, name: impl Into<Name>, closure: F) -> Step<T>
@@ -102,7 +102,6 @@ impl Cx {
     }
 
     /// Begins a job for a destination: the run ships something out.
-    #[must_use]
     pub fn egress(&self, destination: impl Into<Name>) -> JobBuilder {
         JobBuilder::new(self, destination.into())
     }
@@ -170,7 +169,6 @@ impl Cx {
     }
 
     /// Waits until somebody asks the run to cancel. Unlike everything else that is awaited, it does not end with an error.
-    #[must_use]
     pub fn cancelled(&self) -> CancelledFuture {
         CancelledFuture {
             cx: self.clone(),

@@ -63,14 +63,16 @@
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let worker = Worker::builder("http://127.0.0.1:7411")
 //!         .register(CardPayments.into_service())
-//!         .workflow::<Checkout>();
-//!     tokio::spawn(worker.run());
+//!         .workflow::<Checkout>()
+//!         .start()
+//!         .await?;
 //!
 //!     let client = Client::connect("http://127.0.0.1:7411").await?;
 //!     let run = client.workflow::<Checkout>("order-42").start(Order { id: 42, cents: 1999 }).await?;
 //!     run.send(|w| &w.approvals, true).await?;
 //!     let status: Option<String> = run.prop(|w| &w.status).await?;
 //!     println!("{status:?}: {}", run.result().await?);
+//!     worker.stop().await?;
 //!     Ok(())
 //! }
 //! ```
@@ -154,7 +156,7 @@ pub use task_error::TaskError;
 pub use timer::Sleep;
 pub use trunkline_api::core;
 pub use trunkline_api::core::payload::{Name, Payload};
-pub use worker::Worker;
+pub use worker::{RunningWorker, Worker};
 pub use workflow::{Field, Fields, Workflow};
 
 /// Awaits several things at once and gives a tuple of their results. They begin, and are polled, in their order.
@@ -262,7 +264,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::joining::{fallible, joined};
     pub use crate::ledger::Ledger;
-    pub use crate::workflow::{Field, Fields};
+    pub use crate::workflow::{CodeFuture, Field, Fields};
 
     /// The parts of a `Result`.
     #[diagnostic::on_unimplemented(

@@ -23,9 +23,9 @@ type Handler = Arc<dyn Fn(Arc<TaskCx>, Payload) -> AttemptFuture + Send + Sync>;
 /// `#[service]` on a trait gives every implementation a method `into_service`. By hand:
 ///
 /// ```
-/// use trunkline::Service;
+/// use trunkline::{Error, Service};
 /// let greeter = Service::new("Greeter").task("greet", |_, name: String| async move {
-///     trunkline::Result::Ok(format!("Hello, {name}!"))
+///     Ok::<_, Error>(format!("Hello, {name}!"))
 /// });
 /// ```
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 //! parked runs are dropped, attempts are abandoned, and the engine gives them out again.
 
 mod parked;
+mod running;
 pub(crate) mod runs;
 mod task_runner;
 mod threads;
@@ -19,6 +20,7 @@ use crate::executor::Strictness;
 use crate::link::{Endpoint, Link};
 use crate::service::Service;
 use crate::workflow::{Typed, Workflow};
+pub use running::RunningWorker;
 use runs::{Definitions, Work};
 use std::collections::HashMap;
 use std::fmt;
@@ -27,10 +29,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use task_runner::TaskRunner;
 use threads::Threads;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use trunkline_api::core::code::Code;
+use trunkline_api::core::ids::{RequestId, RunId};
 use trunkline_api::core::payload::Name;
-use trunkline_api::core::peer::{FromPeer, Registration, ToPeer};
+use trunkline_api::core::peer::{FromPeer, Op, Registration, ToPeer};
 
 /// The delay before the second attempt to connect; it doubles up to [`RECONNECT_MAX`].
 const RECONNECT_INITIAL: Duration = Duration::from_millis(50);
@@ -72,6 +76,7 @@ pub struct Worker {
     strictness: Strictness,
     poll_inline: bool,
     drain_timeout: Duration,
+    registered: Arc<Notify>,
 }
 
 impl Worker {
@@ -90,6 +95,7 @@ impl Worker {
             strictness: Strictness::Shape,
             poll_inline: true,
             drain_timeout: Duration::from_secs(30),
+            registered: Arc::default(),
         }
     }
 
@@ -163,6 +169,27 @@ impl Worker {
         self
     }
 
+    /// Works in the background. Returns once the engine knows the worker's workflows and services, so that runs can be
+    /// started; while no engine answers, it waits.
+    ///
+    /// # Errors
+    /// If the endpoint's settings are not usable.
+    pub async fn start(self) -> Result<RunningWorker, ClientError> {
+        let registered = Arc::clone(&self.registered);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut ended = tokio::spawn(self.run_until(async move {
+            // Sent or dropped: both say stop.
+            let _ = stopped.await;
+        }));
+        tokio::select! {
+            () = registered.notified() => Ok(RunningWorker { stop, ended }),
+            result = &mut ended => {
+                running::ended(result)?;
+                Ok(RunningWorker { stop, ended: tokio::spawn(std::future::ready(Ok(()))) })
+            }
+        }
+    }
+
     /// Works until the process ends; reconnects when the connection breaks.
     ///
     /// # Errors
@@ -223,7 +250,14 @@ impl Worker {
             outbound,
             mut inbound,
         } = link;
-        outbound.send(vec![FromPeer::Register(self.registration())]);
+        // Messages of one link are taken in order: the answer to any request says that the registration was.
+        let probe = Op::DescribeRun {
+            run: RunId::new("worker", "registered"),
+        };
+        outbound.send(vec![
+            FromPeer::Register(self.registration()),
+            FromPeer::Request(RequestId(0), probe),
+        ]);
         let threads = Arc::new(Threads::start(
             self.threads,
             &definitions,
@@ -246,7 +280,7 @@ impl Worker {
             }
             tokio::select! {
                 batch = inbound.recv() => match batch {
-                    Some(batch) => take_in(batch, &threads, &tasks),
+                    Some(batch) => self.take_in(batch, &threads, &tasks),
                     None => break draining.is_some(),
                 },
                 () = &mut *stop, if draining.is_none() => {
@@ -264,6 +298,46 @@ impl Worker {
         stopped
     }
 
+    /// Sorts a batch: turns to the threads first, so that they run while the tasks are polled here.
+    fn take_in(&self, batch: Vec<ToPeer>, threads: &Threads, tasks: &TaskRunner) {
+        let mut work = threads.sorter();
+        let mut attempts = Vec::new();
+        for message in batch {
+            match message {
+                ToPeer::Turn(turn) => work.push(Work::Turn(turn)),
+                ToPeer::Task(attempt) => attempts.push(attempt),
+                ToPeer::Forget { run } => work.push(Work::Forget(run)),
+                ToPeer::AbandonTask {
+                    run,
+                    command,
+                    token,
+                } => {
+                    // The attempt may be in this very batch.
+                    let mut attempts = attempts.drain(..);
+                    attempts
+                        .by_ref()
+                        .filter_map(|attempt| tasks.begin(attempt))
+                        .for_each(|done| work.push(Work::Attempt(done)));
+                    tasks.abandon(run, command, token);
+                }
+                ToPeer::Refused { run, rejection } => {
+                    tracing::debug!(%run, reason = %rejection.detail, "the engine refused what this worker sent");
+                    work.push(Work::Forget(run));
+                }
+                ToPeer::Reply(..) => self.registered.notify_one(),
+            }
+        }
+        if !attempts.is_empty() {
+            work.flush();
+            for attempt in attempts {
+                if let Some(done) = tasks.begin(attempt) {
+                    work.push(Work::Attempt(done));
+                }
+            }
+        }
+        work.flush();
+    }
+
     fn registration(&self) -> Registration {
         let mut workflows: Vec<(Name, u32)> = self.definitions.keys().cloned().collect();
         workflows.sort_unstable();
@@ -277,46 +351,6 @@ impl Worker {
             task_slots: self.task_slots,
         }
     }
-}
-
-/// Sorts a batch: turns to the threads first, so that they run while the tasks are polled here.
-fn take_in(batch: Vec<ToPeer>, threads: &Threads, tasks: &TaskRunner) {
-    let mut work = threads.sorter();
-    let mut attempts = Vec::new();
-    for message in batch {
-        match message {
-            ToPeer::Turn(turn) => work.push(Work::Turn(turn)),
-            ToPeer::Task(attempt) => attempts.push(attempt),
-            ToPeer::Forget { run } => work.push(Work::Forget(run)),
-            ToPeer::AbandonTask {
-                run,
-                command,
-                token,
-            } => {
-                // The attempt may be in this very batch.
-                let mut attempts = attempts.drain(..);
-                attempts
-                    .by_ref()
-                    .filter_map(|attempt| tasks.begin(attempt))
-                    .for_each(|done| work.push(Work::Attempt(done)));
-                tasks.abandon(run, command, token);
-            }
-            ToPeer::Refused { run, rejection } => {
-                tracing::debug!(%run, reason = %rejection.detail, "the engine refused what this worker sent");
-                work.push(Work::Forget(run));
-            }
-            ToPeer::Reply(..) => {}
-        }
-    }
-    if !attempts.is_empty() {
-        work.flush();
-        for attempt in attempts {
-            if let Some(done) = tasks.begin(attempt) {
-                work.push(Work::Attempt(done));
-            }
-        }
-    }
-    work.flush();
 }
 
 impl fmt::Debug for Worker {

@@ -53,12 +53,12 @@ pub trait Workflow: Fields + Sized {
 
     /// Its code.
     #[doc(hidden)]
-    fn start(
-        self,
-        cx: Cx,
-        input: Self::Input,
-    ) -> Pin<Box<dyn Future<Output = Result<Self::Output, Self::Error>>>>;
+    fn start(self, cx: Cx, input: Self::Input) -> CodeFuture<Self>;
 }
+
+/// The future of a workflow's code.
+pub type CodeFuture<W> =
+    Pin<Box<dyn Future<Output = Result<<W as Workflow>::Output, <W as Workflow>::Error>>>>;
 
 /// The fields as names alone, for clients.
 pub(crate) fn names<W: Fields>() -> W {

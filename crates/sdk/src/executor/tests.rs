@@ -1,5 +1,6 @@
+//! The executor: turns, replay and mismatches, played from written histories.
+
 use super::Strictness;
-use crate as trunkline;
 use crate::prelude::*;
 use crate::worker::script::{Script, told};
 use expect_test::{Expect, expect};

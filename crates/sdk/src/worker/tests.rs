@@ -1,1 +1,1 @@
-
+//! The worker against a scripted engine.

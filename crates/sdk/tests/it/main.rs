@@ -1,0 +1,10 @@
+//! The behaviour of the SDK against the real engine: in the process, and over a WebSocket. Every behaviour is shown twice,
+//! with futures kept between turns and with every turn replayed from the beginning.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bridge;
+mod connection;
+mod contract;
+mod house;
+mod runs;
+mod tasks;
