@@ -103,7 +103,13 @@ impl Keeper {
         while let Some(chores) = self.chores.take(full.then_some(LOOK_AGAIN)) {
             let frozen = chores.frozen.or(postponed.take());
             match self.work(frozen, &mut postponed) {
-                Ok(space) => self.set_full(&mut full, space == Space::Low),
+                Ok(space) => {
+                    self.set_full(&mut full, space == Space::Low);
+                    if full && self.node.is_closing() {
+                        // The journal has everything that was acknowledged; the next opening replays it.
+                        self.node.end();
+                    }
+                }
                 Err(error) => {
                     self.node.fail(&format!("checkpoint: {error}"));
                     return;
@@ -119,10 +125,6 @@ impl Keeper {
                 self.write(&frozen)?;
             } else {
                 *postponed = Some(frozen);
-                if self.node.vitals.is_stopping() {
-                    // The journal has everything; the next opening replays it.
-                    self.inbox.halt();
-                }
             }
         }
         let space = self.spares.prepare()?;

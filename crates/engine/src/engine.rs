@@ -220,9 +220,7 @@ impl Engine {
         while !node.has_ended() && Instant::now() < end && !self.is_quiet().await {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        for inbox in node.inboxes.iter() {
-            inbox.stop();
-        }
+        node.close();
         let running = self.inner.take_running();
         let Some(Running { threads, _folder }) = running else {
             return;

@@ -1,8 +1,10 @@
-//! Requests that concern all shards: lists and counters. They are asked shard after shard, in the order of the keys.
+//! Requests that concern all shards: lists and counters. Runs are asked for
+//! shard after shard, in the order of their keys; everything else at once.
 
 use crate::door::{self, Admitted};
 use crate::node::Node;
 use crate::peers::ENGINE;
+use crate::requests::Pending;
 use crate::stats::add as count;
 use trunkline_core::code::Code;
 use trunkline_core::ids::{RunKey, ShardId};
@@ -18,6 +20,22 @@ const LOOKS_MAX: usize = 64;
 
 /// Asks one shard in the engine's own name.
 pub(crate) async fn ask(node: &Node, shard: ShardId, op: Op) -> Result<Reply, Rejection> {
+    answer(node, begin(node, shard, op)).await
+}
+
+/// Asks all shards at once, and gives their answers in the order of the shards.
+async fn ask_each(node: &Node, op: &Op) -> Result<Vec<Reply>, Rejection> {
+    let asked: Vec<_> = (0..node.shards)
+        .map(|shard| begin(node, ShardId(shard), op.clone()))
+        .collect();
+    let mut answers = Vec::with_capacity(asked.len());
+    for pending in asked {
+        answers.push(answer(node, pending).await?);
+    }
+    Ok(answers)
+}
+
+fn begin(node: &Node, shard: ShardId, op: Op) -> Pending<'_> {
     let pending = node.requests.begin();
     node.submit(
         shard,
@@ -27,14 +45,16 @@ pub(crate) async fn ask(node: &Node, shard: ShardId, op: Op) -> Result<Reply, Re
             op,
         },
     );
+    pending
+}
+
+async fn answer(node: &Node, pending: Pending<'_>) -> Result<Reply, Rejection> {
     // The threads may have ended before the request was there to be let go of.
     if node.has_ended() {
         return Err(unanswered(node));
     }
-    pending
-        .answer()
-        .await
-        .unwrap_or_else(|| Err(unanswered(node)))
+    let answer = pending.answer().await;
+    answer.unwrap_or_else(|| Err(unanswered(node)))
 }
 
 /// Why there is no answer.
@@ -126,8 +146,8 @@ pub(crate) async fn list_runs(
 /// All destinations, by name.
 pub(crate) async fn list_destinations(node: &Node) -> Result<Vec<DestinationStatus>, Rejection> {
     let mut all = Vec::new();
-    for shard in (0..node.shards).map(ShardId) {
-        let Reply::Destinations(found) = ask(node, shard, Op::ListDestinations).await? else {
+    for answer in ask_each(node, &Op::ListDestinations).await? {
+        let Reply::Destinations(found) = answer else {
             return Err(unexpected());
         };
         all.extend(found);
@@ -139,8 +159,8 @@ pub(crate) async fn list_destinations(node: &Node) -> Result<Vec<DestinationStat
 /// The sum of the shards' counters.
 pub(crate) async fn counters(node: &Node) -> Result<Counters, Rejection> {
     let mut sum = Counters::default();
-    for shard in (0..node.shards).map(ShardId) {
-        let Reply::Counters(counters) = ask(node, shard, Op::Counters).await? else {
+    for answer in ask_each(node, &Op::Counters).await? {
+        let Reply::Counters(counters) = answer else {
             return Err(unexpected());
         };
         add(&mut sum, &counters);

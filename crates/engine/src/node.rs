@@ -35,6 +35,8 @@ pub(crate) struct Node {
     pub(crate) inboxes: Arc<[Arc<Inbox>]>,
     pub(crate) desks: Vec<Arc<Desk>>,
     pub(crate) chores: Vec<Arc<Chores>>,
+    /// True once the last checkpoint is being written: everything there is to come has come.
+    closing: AtomicBool,
     /// True once the threads are gone: nothing is answered any more.
     ended: AtomicBool,
 }
@@ -64,6 +66,7 @@ impl Node {
             inboxes,
             desks: (0..threads).map(|_| Arc::default()).collect(),
             chores: (0..threads).map(|_| Arc::default()).collect(),
+            closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         }
     }
@@ -125,6 +128,20 @@ impl Node {
             tracing::error!(reason, "the engine has failed and stops");
         }
         self.end();
+    }
+
+    /// Has the threads write a last checkpoint and end.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        for thread in 0..self.inboxes.len() {
+            self.inboxes[thread].stop();
+            // With a full disk there will be no checkpoint: the keeper says so.
+            self.chores[thread].prepare();
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Stops all threads at once, and lets go of everyone who waits.

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
 use trunkline_core::entry::{Command, Entry, Notification, Outcome};
-use trunkline_core::ids::{JobId, RequestId};
+use trunkline_core::ids::{JobId, RequestId, RunId};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{FromPeer, Op, Registration, Reply, ToPeer};
 use trunkline_core::run::RunStatus;
@@ -216,6 +216,61 @@ async fn a_full_disk_refuses_new_work_finishes_what_runs_and_heals() {
     assert_eq!(
         engine.counters().await.runs.iter().sum::<u64>(),
         10 + filled
+    );
+    engine.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_can_be_shut_down_while_the_disk_is_full() {
+    let disk = SimDisk::new();
+    let mut config = Config::new("unused");
+    config.shards = Some(4);
+    config.threads = Some(1);
+    small(&mut config);
+    let engine = Engine::open_on(Arc::new(disk.clone()), &config, Handle::current()).unwrap();
+    let (session, _mailbox) = player::worker(&engine, 0, 0);
+    engine.request(start("news", "1", "1")).await.unwrap();
+    eventually("the spares are ready", async || {
+        disk.used_bytes() > 3 * (256 << 10)
+    })
+    .await;
+    disk.set_capacity(Some(disk.used_bytes() + 1_000));
+    let text = format!("\"{}\"", "x".repeat(4_000));
+    let mut acknowledged = 0;
+    while engine
+        .request(start("pair", &acknowledged.to_string(), &text))
+        .await
+        .is_ok()
+    {
+        acknowledged += 1;
+    }
+    // Cancellations are not new work: they are taken until not even the reserve is left.
+    let mut asked = Vec::new();
+    for id in 0..acknowledged {
+        let engine = engine.clone();
+        let op = Op::Cancel {
+            run: RunId::new("pair", id.to_string()),
+            reason: Name::from(&text[..2_000]),
+        };
+        asked.push(tokio::spawn(async move { engine.request(op).await }));
+    }
+    tokio::time::timeout(
+        PATIENCE,
+        engine.shutdown(std::time::Duration::from_millis(100)),
+    )
+    .await
+    .expect("it ends although it cannot write");
+    for asked in asked {
+        assert!(
+            !matches!(asked.await.unwrap(), Err(refused) if refused.code != Code::ShuttingDown)
+        );
+    }
+    drop((engine, session));
+    disk.set_capacity(None);
+    let engine = Engine::open_on(Arc::new(disk.restart()), &config, Handle::current()).unwrap();
+    assert_eq!(
+        engine.counters().await.runs.iter().sum::<u64>(),
+        1 + acknowledged
     );
     engine.shutdown(PATIENCE).await;
 }
