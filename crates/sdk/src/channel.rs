@@ -143,7 +143,7 @@ impl<T: DeserializeOwned> Future for Recv<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (ledger, name) = (self.channel.ledger(), self.channel.name);
+        let ledger = self.channel.ledger();
         if let Some(wait) = self.wait
             && let Poll::Ready(Settled::Cancelled) = ledger.poll_wait(wait, context.waker())
         {
@@ -151,15 +151,6 @@ impl<T: DeserializeOwned> Future for Recv<'_, T> {
             return Poll::Ready(Err(RecvError::Cancelled));
         }
         match self.channel.try_recv() {
-            Ok(None) => {
-                if self.wait.is_none() {
-                    let wait = ledger.open_local(Some(name));
-                    let pending = ledger.poll_wait(wait, context.waker());
-                    debug_assert!(pending.is_pending(), "a new wait has no result");
-                    self.wait = Some(wait);
-                }
-                Poll::Pending
-            }
             Ok(Some(value)) => {
                 self.close();
                 Poll::Ready(Ok(value))
@@ -167,6 +158,18 @@ impl<T: DeserializeOwned> Future for Recv<'_, T> {
             Err(error) => {
                 self.close();
                 Poll::Ready(Err(error))
+            }
+            Ok(None) if self.wait.is_some() => Poll::Pending,
+            Ok(None) => {
+                let wait = ledger.open_local(Some(self.channel.name));
+                self.wait = Some(wait);
+                match ledger.poll_wait(wait, context.waker()) {
+                    Poll::Ready(Settled::Cancelled) => {
+                        self.close();
+                        Poll::Ready(Err(RecvError::Cancelled))
+                    }
+                    Poll::Ready(_) | Poll::Pending => Poll::Pending,
+                }
             }
         }
     }

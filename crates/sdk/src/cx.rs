@@ -190,7 +190,8 @@ impl Cx {
         self.cancel_reason().map_or(Ok(()), |_| Err(Cancelled))
     }
 
-    /// Awaits `future` and keeps a request to cancel away from it: for what must not be left half done.
+    /// Awaits `future` and keeps a request to cancel away from it: for what must not be left half done. If nothing else was
+    /// awaited when the request came, the next await behind the shield ends with it.
     pub fn shield<F: IntoFuture>(&self, future: F) -> Shield<F::IntoFuture> {
         Shield::new(self, future.into_future())
     }

@@ -96,6 +96,8 @@ struct Inner {
     seed: u64,
     draws: u64,
     cancel_reason: Option<Name>,
+    /// A request to cancel found nothing to end, because all that was awaited was shielded: the next await pays.
+    cancel_owed: bool,
     shields: u32,
     steps: BTreeMap<u32, StepClosure>,
 }
@@ -145,6 +147,7 @@ impl Ledger {
                 seed,
                 draws: 0,
                 cancel_reason: None,
+                cancel_owed: false,
                 shields: 0,
                 steps: BTreeMap::new(),
             }),
@@ -250,6 +253,11 @@ impl Ledger {
             if let Waiter::Settled(settled) = taken {
                 return Poll::Ready(settled);
             }
+        }
+        if inner.cancel_owed && !shielded && inner.waits.contains_key(&id) {
+            inner.cancel_owed = false;
+            inner.let_go(id);
+            return Poll::Ready(Settled::Cancelled);
         }
         let Some(wait) = inner.waits.get_mut(&id) else {
             return Poll::Pending;
@@ -421,6 +429,7 @@ impl Ledger {
                 wakers.push(waker);
             }
         }
+        inner.cancel_owed = wakers.is_empty();
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -4,11 +4,26 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::failure::{Failure, FailureKind};
+use trunkline_api::core::limits::PAYLOAD_BYTES_MAX;
 use trunkline_api::core::payload::Payload;
 
-/// Writes a value. Fails for what JSON cannot say, such as a map whose keys are not strings.
+/// Writes a value. Fails for what JSON cannot say, such as a map whose keys are not strings, and for what is too large.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Payload, Failure> {
     match serde_json::to_vec(value) {
+        Ok(bytes) if bytes.len() > PAYLOAD_BYTES_MAX => {
+            let mut failure = coded(
+                FailureKind::Application,
+                Code::PayloadTooLarge,
+                format!(
+                    "a value of type {} takes {} bytes, the limit is {PAYLOAD_BYTES_MAX}; keep large values in a store of \
+                     their own and pass a reference",
+                    std::any::type_name::<T>(),
+                    bytes.len()
+                ),
+            );
+            failure.non_retryable = true;
+            Err(failure)
+        }
         Ok(bytes) => Ok(Payload::from(bytes)),
         Err(error) => Err(mismatch(&format!(
             "a value of type {} cannot be written as JSON: {error}",

@@ -26,12 +26,19 @@ impl<E: Fault> TaskError<E> {
             FailureKind::Cancelled => Self::Cancelled(Report(failure)),
             FailureKind::TimedOut => Self::TimedOut(Report(failure)),
             FailureKind::Panicked | FailureKind::Terminated => Self::Broken(Report(failure)),
+            FailureKind::Application if is_code(&failure.name) => Self::Broken(Report(failure)),
             FailureKind::Application => match E::from_failure(&failure) {
                 Some(error) => Self::Failed(error, Report(failure)),
                 None => Self::Broken(Report(failure)),
             },
         }
     }
+}
+
+/// True for `TL0042`: a failure that Trunkline found, not the task.
+fn is_code(name: &str) -> bool {
+    name.strip_prefix("TL")
+        .is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl<E> TaskError<E> {

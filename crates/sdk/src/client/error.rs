@@ -14,7 +14,7 @@ use trunkline_api::core::run::RunStatus;
 pub enum ClientError {
     /// The engine refused it, or does not answer; the code says which. Nothing has changed.
     Rejected(Rejection),
-    /// A value could not be written or read as JSON.
+    /// A value could not be written or read as JSON, or is too large.
     Payload(Report),
 }
 
@@ -24,7 +24,12 @@ impl ClientError {
     pub fn code(&self) -> Code {
         match self {
             Self::Rejected(rejection) => rejection.code,
-            Self::Payload(_) => Code::PayloadMismatch,
+            Self::Payload(report) => {
+                let name = report.failure().name.as_str();
+                let is_named = |code: &&Code| code.to_string() == name;
+                let code = Code::ALL.iter().find(is_named);
+                code.copied().unwrap_or(Code::PayloadMismatch)
+            }
         }
     }
 

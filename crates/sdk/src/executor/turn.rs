@@ -7,9 +7,16 @@ use crate::workflow::Definition;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use trunkline_api::core::code::Code;
-use trunkline_api::core::entry::{Command, Entry, Notification};
+use trunkline_api::core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_api::core::ids::CommandId;
+use trunkline_api::core::limits::PAYLOAD_BYTES_MAX;
 use trunkline_api::core::time::Timestamp;
+use trunkline_api::frame::BATCH_BYTES_MAX;
+
+/// Bytes of the commands of one turn: it travels as one message, and a batch takes no more.
+const TURN_BYTES_MAX: usize = BATCH_BYTES_MAX - PAYLOAD_BYTES_MAX;
+/// What a command takes besides its payload, generously.
+const COMMAND_BYTES: usize = 256;
 
 /// A run that has been played up to a point of its history.
 pub(crate) struct Player {
@@ -104,6 +111,7 @@ impl Player {
             self.deliver(Some(at), clock, notification)?;
         }
         let commands = self.take_commands();
+        check_size(&commands)?;
         if is_fresh || !commands.is_empty() {
             self.end_turn(index, commands.len());
         } else {
@@ -125,6 +133,7 @@ impl Player {
             return Ok(Ahead::NeedsTime);
         }
         let commands = self.take_commands();
+        check_size(&commands)?;
         self.end_turn(self.len + 1, commands.len());
         Ok(Ahead::Played(commands))
     }
@@ -187,6 +196,38 @@ impl Player {
         let commands = u32::try_from(commands).unwrap_or(u32::MAX);
         self.len = len.saturating_add(1).saturating_add(commands);
     }
+}
+
+/// Refuses a turn that would not fit into one message: sent, it would break the connection, again and again.
+fn check_size(commands: &[Command]) -> Result<(), Stuck> {
+    let bytes: usize = commands.iter().map(size).sum();
+    if bytes <= TURN_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Stuck::new(
+        Code::PayloadTooLarge,
+        format!(
+            "the code asks for {} things of {bytes} bytes in one turn, the limit is {TURN_BYTES_MAX} bytes; await some of \
+             them before asking for more",
+            commands.len()
+        ),
+    ))
+}
+
+/// About how many bytes a command takes in a message.
+fn size(command: &Command) -> usize {
+    let payload = match command {
+        Command::ScheduleTask { input, .. } => input.len(),
+        Command::SetProperty { value, .. } => value.len(),
+        Command::CreateJob { job, .. } => {
+            job.body.len() + job.object_ids.iter().map(|id| id.len() + 4).sum::<usize>()
+        }
+        Command::Finish {
+            outcome: Outcome::Completed(value),
+        } => value.len(),
+        _ => 0,
+    };
+    payload + COMMAND_BYTES
 }
 
 /// What came of playing a result ahead.
