@@ -171,10 +171,7 @@ impl Client {
     }
 
     fn unreachable(&self, why: &str) -> Failure {
-        Failure::new(
-            Code::ServerUnreachable,
-            format!("no server answers at {}: {why}", self.base),
-        )
+        Failure::new(Code::ServerUnreachable, format!("{}: {why}", self.base))
     }
 
     fn refusal(&self, answer: &Answer) -> Failure {

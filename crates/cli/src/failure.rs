@@ -38,7 +38,8 @@ impl Failure {
     pub(crate) fn line(&self) -> Option<String> {
         match self {
             Self::Coded { code, detail } => Some(format!(
-                "error[{code}]: {detail} (run 'trunkline explain {code}')"
+                "error[{code}]: {}: {detail} (run 'trunkline explain {code}')",
+                code.title()
             )),
             Self::Reported | Self::OutputClosed => None,
         }

@@ -178,7 +178,7 @@ fn verdict(path: &Path, found: &[Found]) -> Result<(), Failure> {
             return Err(Failure::new(
                 Code::JournalDamaged,
                 format!(
-                    "{}, byte {} is damaged; a server refuses to start on {}",
+                    "{}, byte {}; a server refuses to start on {}",
                     damage.file,
                     damage.offset,
                     path.display()
@@ -210,7 +210,7 @@ fn in_use(path: &Path, error: &io::Error) -> Failure {
         return Failure::new(
             Code::DataFolderInUse,
             format!(
-                "another process has {}: ask its server, with 'trunkline doctor --server URL', or stop it first",
+                "{}: ask its server, with 'trunkline doctor --server URL', or stop it first",
                 path.display()
             ),
         );

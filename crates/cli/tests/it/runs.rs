@@ -157,33 +157,33 @@ fn refusals_are_one_line_with_a_code() {
         said.err
     };
     expect![[r#"
-        error[TL0010]: there is no run `Greet/nobody` (run 'trunkline explain TL0010')
+        error[TL0010]: there is no such run: there is no run `Greet/nobody` (run 'trunkline explain TL0010')
     "#]]
     .assert_eq(&refused(&["run", "show", "Greet/nobody"]));
     expect![[r#"
-        error[TL0010]: no workflow has a run `nobody` (run 'trunkline explain TL0010')
+        error[TL0010]: there is no such run: no workflow has a run `nobody` (run 'trunkline explain TL0010')
     "#]]
     .assert_eq(&refused(&["run", "show", "nobody"]));
     expect![[r#"
-        error[TL0009]: no worker has ever registered `Grete` (run 'trunkline explain TL0009')
+        error[TL0009]: no worker has ever registered this workflow: no worker has ever registered `Grete` (run 'trunkline explain TL0009')
     "#]]
     .assert_eq(&refused(&["run", "start", "Grete", "1"]));
     expect![[r#"
-        error[TL0001]: --input: expected value at line 1 column 1; a text is written with quotes, as in '"text"' (run 'trunkline explain TL0001')
+        error[TL0001]: the body is not well-formed JSON: --input: expected value at line 1 column 1; a text is written with quotes, as in '"text"' (run 'trunkline explain TL0001')
     "#]].assert_eq(&refused(&["run", "start", "Greet", "1", "--input", "you"]));
     expect![[r#"
-        error[TL0003]: `status` is `going`; it is one of running, paused, completed, failed, cancelled, terminated (run 'trunkline explain TL0003')
+        error[TL0003]: a field is missing or has the wrong type: `status` is `going`; it is one of running, paused, completed, failed, cancelled, terminated (run 'trunkline explain TL0003')
     "#]].assert_eq(&refused(&["run", "list", "--status", "going"]));
     server.out(&["run", "start", "Wait", "both"]);
     server.out(&[
         "run", "start", "Greet", "both", "--input", "\"x\"", "--wait",
     ]);
     expect![[r#"
-        error[TL0011]: run `Wait/both` exists and is running (run 'trunkline explain TL0011')
+        error[TL0011]: a run with this id exists: run `Wait/both` exists and is running (run 'trunkline explain TL0011')
     "#]]
     .assert_eq(&refused(&["run", "start", "Wait", "both"]));
     expect![[r#"
-        error[TL0012]: run `Greet/both` is completed (run 'trunkline explain TL0012')
+        error[TL0012]: the run has ended: run `Greet/both` is completed (run 'trunkline explain TL0012')
     "#]]
     .assert_eq(&refused(&["run", "signal", "Greet/both", "go"]));
     let several = refused(&["run", "show", "both"]);

@@ -51,7 +51,7 @@ fn a_server_that_is_not_there_ends_with_69() {
     assert_eq!(said.code, Some(69));
     assert!(
         said.err
-            .starts_with("error[TL0048]: no server answers at http://127.0.0.1:9: "),
+            .starts_with("error[TL0048]: the server does not answer: http://127.0.0.1:9: "),
         "{said:?}"
     );
     assert!(
