@@ -53,8 +53,8 @@ impl Payments for Provider {
 
 #[tokio::main]
 async fn main() -> Result<(), trunkline::ClientError> {
-    let server = std::env::args().nth(1);
-    Worker::builder(server.unwrap_or_else(|| "http://127.0.0.1:7411".into()))
+    let server = std::env::var("TRUNKLINE_SERVER");
+    Worker::builder(server.unwrap_or_else(|_| "http://127.0.0.1:7411".into()))
         .register(Provider.into_service())
         .workflow::<Checkout>()
         .run()

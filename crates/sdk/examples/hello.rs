@@ -111,6 +111,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} ended with {}", run.id(), run.result().await?);
     println!("its status: {:?}", run.prop(|w| &w.status).await?);
 
+    client.close().await;
     worker.stop().await?;
     Ok(())
 }

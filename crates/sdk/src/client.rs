@@ -26,7 +26,7 @@ use trunkline_api::core::run::Run;
 /// A connection to the engine for asking. Cheap to clone; all clones share one connection, which reconnects by itself.
 ///
 /// Requests that were not answered when the connection broke are sent again with the same nonce, so that nothing happens
-/// twice.
+/// twice. While the engine does not answer, requests wait: put a time-out around what must not.
 ///
 /// ```no_run
 /// # use trunkline::prelude::*;
@@ -78,6 +78,12 @@ impl Client {
     #[must_use]
     pub fn untyped(&self, workflow: impl Into<Name>, id: impl Into<Name>) -> UntypedRun {
         UntypedRun::new(self.clone(), RunId::new(workflow, id))
+    }
+
+    /// Closes the connection in good order, for this handle and its clones. What is not answered yet ends with an error. A
+    /// client that is dropped closes by itself, unless the process ends first.
+    pub async fn close(self) {
+        self.requests.close().await;
     }
 
     /// Asks the engine anything; for what has no method of its own.

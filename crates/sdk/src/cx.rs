@@ -28,7 +28,7 @@ use trunkline_api::core::time::Timestamp;
 ///
 /// It is not `Send`, so that it cannot get lost in a thread or in a step, where nothing it does could be replayed:
 ///
-/// ```compile_fail,E0277
+/// ```compile_fail
 /// # use trunkline::prelude::*;
 /// # async fn workflow(cx: Cx) -> Result<()> {
 /// tokio::spawn(async move { cx.sleep(secs(1)).await });

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 use trunkline_api::core::ids::RequestId;
 use trunkline_api::core::peer::{FromPeer, Op, Rejection, Reply, ToPeer};
 
@@ -19,12 +20,14 @@ type Answer = oneshot::Sender<Result<Reply, Rejection>>;
 
 pub(super) struct Requests {
     shared: Arc<Shared>,
+    connected: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
 struct Shared {
     table: Mutex<Table>,
     wake: Notify,
+    closing: Notify,
 }
 
 #[derive(Default)]
@@ -40,13 +43,33 @@ impl Requests {
     pub(super) async fn connect(endpoint: Endpoint) -> Result<Self, ClientError> {
         let link = endpoint.connect().await?;
         let shared = Arc::new(Shared::default());
-        tokio::spawn(keep_connected(endpoint, link, Arc::clone(&shared)));
-        Ok(Self { shared })
+        let connected = tokio::spawn(keep_connected(endpoint, link, Arc::clone(&shared)));
+        Ok(Self {
+            shared,
+            connected: Mutex::new(Some(connected)),
+        })
+    }
+
+    /// Sends what is queued, closes the connection, and refuses what is not answered.
+    pub(super) async fn close(&self) {
+        self.shared.close();
+        let connected = self
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(connected) = connected {
+            // A task that panicked has closed the connection too.
+            let _ = connected.await;
+        }
     }
 
     pub(super) async fn ask(&self, op: Op) -> Result<Reply, ClientError> {
         let answer = {
             let mut table = self.shared.lock();
+            if table.closed {
+                return Err(ClientError::closed());
+            }
             let id = table.next;
             table.next += 1;
             let (sender, answer) = oneshot::channel();
@@ -69,8 +92,7 @@ impl Requests {
 
 impl Drop for Requests {
     fn drop(&mut self) {
-        self.shared.lock().closed = true;
-        self.shared.wake.notify_one();
+        self.shared.close();
     }
 }
 
@@ -105,6 +127,12 @@ impl Drop for Unanswered<'_> {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.wake.notify_one();
+        self.closing.notify_one();
     }
 
     fn is_closed(&self) -> bool {
@@ -145,6 +173,12 @@ impl Shared {
 }
 
 async fn keep_connected(endpoint: Endpoint, link: Link, shared: Arc<Shared>) {
+    stay_connected(&endpoint, link, &shared).await;
+    // Who still waits hears that nothing will come.
+    shared.lock().waiting.clear();
+}
+
+async fn stay_connected(endpoint: &Endpoint, link: Link, shared: &Shared) {
     let mut link = Some(link);
     let mut delay = RECONNECT_INITIAL;
     while !shared.is_closed() {
@@ -155,7 +189,7 @@ async fn keep_connected(endpoint: Endpoint, link: Link, shared: Arc<Shared>) {
         match connected {
             Ok(link) => {
                 shared.queue_again();
-                if serve(link, &shared).await {
+                if serve(link, shared).await {
                     delay = RECONNECT_INITIAL;
                 }
                 if shared.is_closed() {
@@ -167,7 +201,10 @@ async fn keep_connected(endpoint: Endpoint, link: Link, shared: Arc<Shared>) {
                 tracing::warn!(reason = %rejection.detail, "cannot connect; trying again");
             }
         }
-        tokio::time::sleep(delay).await;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = shared.closing.notified() => return,
+        }
         delay = (delay * 2).min(RECONNECT_MAX);
     }
 }
