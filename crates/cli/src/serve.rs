@@ -31,7 +31,9 @@ pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
             format!(" --server {url}")
         };
         writeln!(out, "Next, in another terminal:")?;
-        writeln!(out, "  trunkline doctor{server}")
+        writeln!(out, "  trunkline doctor{server}")?;
+        writeln!(out)?;
+        writeln!(out, "Ctrl-C stops it; the data stays.")
     };
     serve(
         EngineConfig::new(&args.data),

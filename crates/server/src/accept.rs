@@ -75,6 +75,7 @@ pub async fn serve(
     let app = Arc::new(App {
         engine,
         requests: Requests::default(),
+        peers: Arc::new(Semaphore::new(config.peers_max)),
         stopping,
         config,
     });

@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use crate::metrics::Requests;
-use tokio::sync::watch;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{Op, Reply};
 use trunkline_api::problem::Problem;
@@ -17,6 +18,8 @@ pub(crate) struct App {
     pub(crate) config: Config,
     /// Requests counted.
     pub(crate) requests: Requests,
+    /// Room for workers and clients on `/v1/connect`.
+    pub(crate) peers: Arc<Semaphore>,
     /// True once the server has been told to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 /// How a server treats those who connect to it.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Connections that may be open at once. More wait until one closes.
+    /// Connections that may be open at once, those of workers aside. More wait until one closes.
     pub connections_max: usize,
+    /// Workers and clients that may be connected to `/v1/connect` at once. More are refused.
+    pub peers_max: usize,
     /// Bytes of all headers of a request together.
     pub header_bytes_max: usize,
     /// Bytes of a request's address.
@@ -31,6 +33,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            peers_max: 10_000,
             header_bytes_max: 16 << 10,
             uri_bytes_max: 8 << 10,
             body_bytes_max: 16 << 20,

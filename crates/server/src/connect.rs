@@ -17,7 +17,8 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::MissedTickBehavior;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{FromPeer, ToPeer};
@@ -28,6 +29,9 @@ use trunkline_engine::{Mailbox, Session};
 const WRITE_BUFFER_BYTES: usize = 128 << 10;
 /// Bytes of the reason in a close frame: a control frame has at most 125, two of which are the code (RFC 6455, 5.5).
 const REASON_BYTES_MAX: usize = 123;
+
+/// How long a peer may take to answer a close frame.
+const CLOSING_MAX: Duration = Duration::from_secs(2);
 
 /// `GET /v1/connect`
 pub(crate) async fn connect(
@@ -47,15 +51,30 @@ pub(crate) async fn connect(
     if *app.stopping.borrow() {
         return Err(Refusal::new(Code::ShuttingDown, "no new connections"));
     }
-    Ok(upgrade.on_upgrade(move |socket| converse(app, socket)))
+    let Ok(permit) = Arc::clone(&app.peers).try_acquire_owned() else {
+        return Err(Refusal::new(
+            Code::Overloaded,
+            "too many workers and clients are connected",
+        ));
+    };
+    Ok(upgrade.on_upgrade(move |socket| converse(app, socket, permit)))
 }
 
-async fn converse(app: Arc<App>, socket: WebSocket) {
+async fn converse(app: Arc<App>, socket: WebSocket, _permit: OwnedSemaphorePermit) {
     let (session, mailbox) = app.engine.connect();
-    let (sink, stream) = socket.split();
+    let (sink, mut stream) = socket.split();
     let (close, closed) = oneshot::channel();
-    let teller = tokio::spawn(tell(Arc::clone(&app), mailbox, sink, closed));
-    let farewell = hear(&app, &session, stream).await;
+    let mut teller = tokio::spawn(tell(Arc::clone(&app), mailbox, sink, closed));
+    let farewell = tokio::select! {
+        farewell = hear(&app, &session, &mut stream) => farewell,
+        _ = &mut teller => {
+            // The engine or the connection has ended. The peer may answer the close frame; what else it says is too late.
+            drop(session);
+            let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+            let _ = tokio::time::timeout(CLOSING_MAX, rest).await;
+            return;
+        }
+    };
     if let Some(frame) = &farewell {
         tracing::info!(
             reason = frame.reason.as_str(),
@@ -73,7 +92,7 @@ async fn converse(app: Arc<App>, socket: WebSocket) {
 async fn hear(
     app: &App,
     session: &Session,
-    mut stream: SplitStream<WebSocket>,
+    stream: &mut SplitStream<WebSocket>,
 ) -> Option<CloseFrame> {
     loop {
         let Ok(heard) = tokio::time::timeout(app.config.silence_max, stream.next()).await else {
@@ -125,7 +144,14 @@ async fn tell(
                 return;
             }
             messages = mailbox.recv() => match messages {
-                Some(messages) => send(&mut sink, &messages).await,
+                // One that does not read holds up nobody but itself, and that not for ever.
+                Some(messages) => {
+                    let sending = send(&mut sink, &messages);
+                    match tokio::time::timeout(app.config.silence_max, sending).await {
+                        Ok(sent) => sent,
+                        Err(_) => return,
+                    }
+                }
                 None => {
                     let frame = goodbye(close_code::AWAY, "the server ends this connection");
                     let _ = sink.send(Message::Close(Some(frame))).await;

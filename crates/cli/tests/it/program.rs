@@ -68,6 +68,22 @@ pub(crate) fn run(args: &[&str]) -> Said {
     }
 }
 
+/// Runs `trunkline dev` in `folder` until it has said what it says at the beginning.
+pub(crate) fn dev(folder: &Folder) -> String {
+    let mut child = command(&["dev", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut banner = String::new();
+    let mut out = BufReader::new(child.stdout.as_mut().unwrap());
+    while !banner.contains("Ctrl-C") && out.read_line(&mut banner).unwrap() > 0 {}
+    child.kill().unwrap();
+    child.wait().unwrap();
+    banner
+}
+
 /// A server in the background.
 pub(crate) struct Server {
     child: Child,

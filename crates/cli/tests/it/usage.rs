@@ -1,6 +1,6 @@
 //! Starting, stopping, and being used wrongly.
 
-use crate::program::{Folder, Server, run};
+use crate::program::{Folder, Server, dev, run};
 
 #[test]
 fn both_signals_end_the_server_with_0() {
@@ -121,4 +121,18 @@ fn the_doctor_looks_at_a_server() {
         said.out.contains("workers and clients connected"),
         "{said:?}"
     );
+}
+
+#[test]
+fn dev_keeps_its_data_here_and_says_what_to_try() {
+    let folder = Folder::new();
+    let banner = dev(&folder);
+    assert!(banner.starts_with("Trunkline "), "{banner}");
+    assert!(banner.contains("API   http://127.0.0.1:"), "{banner}");
+    assert!(banner.contains("data  ./trunkline-data"), "{banner}");
+    assert!(
+        banner.contains("trunkline doctor --server http://127.0.0.1:"),
+        "{banner}"
+    );
+    assert!(folder.path().join("trunkline-data/TRUNKLINE").is_file());
 }

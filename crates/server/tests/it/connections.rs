@@ -70,6 +70,24 @@ async fn a_batch_over_the_limit_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn more_peers_than_there_is_room_for_are_refused() {
+    let server = Server::start_with(Config {
+        peers_max: 1,
+        ..Config::default()
+    })
+    .await;
+    let first = connect(server.address, Some(SUBPROTOCOL)).await.unwrap();
+    assert!(connect(server.address, Some(SUBPROTOCOL)).await.is_err());
+    drop(first);
+    let room = async {
+        while connect(server.address, Some(SUBPROTOCOL)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, room).await.unwrap();
+}
+
+#[tokio::test]
 async fn every_request_on_a_connection_is_answered_once() {
     let server = Server::start().await;
     let mut socket = connect(server.address, Some(SUBPROTOCOL)).await.unwrap();
