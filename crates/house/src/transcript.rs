@@ -6,15 +6,21 @@
 //! compared. All transcripts of a document are one session of bash, in an empty folder, with the programs of this workspace
 //! on the `PATH`.
 //!
+//! Addresses of this machine are replaced by free ones, so that a check disturbs nobody and nobody disturbs it; `trunkline dev`,
+//! which is shown without an address, gets one in place of its default.
+//!
 //! A block after the line `<!-- not run: why -->` is left out. The reason is part of the rule: there is no other way out.
 //!
 //! Not a terminal: a program in the background must write to a file, or its output lands among that of others.
 
 use crate::markdown::{self, Block};
 use crate::tree::File;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -88,12 +94,72 @@ fn steps_of_block(block: &Block) -> Vec<Step> {
     steps
 }
 
-/// Runs the steps in one session in `folder`, with `programs` and the examples in it in front of the `PATH`.
+/// The address on which a server listens unless it is told otherwise.
+const ADDRESS_DEFAULT: &str = "127.0.0.1:7411";
+
+/// The same steps with free addresses in place of those that the document shows.
+///
+/// # Panics
+/// If there is no free port.
+#[must_use]
+pub fn relocated(mut steps: Vec<Step>) -> (Vec<Step>, String) {
+    let mut places = BTreeMap::from([(ADDRESS_DEFAULT.to_owned(), String::new())]);
+    for step in &steps {
+        places.extend(addresses(&step.command).map(|address| (address, String::new())));
+    }
+    // All are held until each has its own.
+    let held: Vec<TcpListener> = places
+        .values_mut()
+        .map(|place| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+            let address = listener.local_addr().expect("a listener has an address");
+            *place = address.to_string();
+            listener
+        })
+        .collect();
+    drop(held);
+    for step in &mut steps {
+        for (shown, place) in &places {
+            step.command = step.command.replace(shown, place);
+            step.shown = step.shown.as_ref().map(|text| text.replace(shown, place));
+        }
+    }
+    (steps, places[ADDRESS_DEFAULT].clone())
+}
+
+fn addresses(text: &str) -> impl Iterator<Item = String> {
+    const HOST: &str = "127.0.0.1:";
+    text.match_indices(HOST).map(|(at, _)| {
+        let port = text[at + HOST.len()..]
+            .chars()
+            .take_while(char::is_ascii_digit);
+        HOST.chars().chain(port).collect()
+    })
+}
+
+/// Puts a program `trunkline` into `folder` that listens on `address` where the real one has its default.
+fn wrap(folder: &Path, programs: &Path, address: &str) {
+    let real = programs.join("trunkline");
+    let real = real.display();
+    let wrapper = folder.join("trunkline");
+    let text = format!(
+        "#!/bin/sh\ncase \"$1\" in dev) shift; exec '{real}' dev --listen {address} \"$@\";; esac\nexec '{real}' \"$@\"\n"
+    );
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&wrapper, text))
+        .and_then(|()| fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)))
+        .expect("the session's folder can be written to");
+}
+
+/// Runs the steps in one session in `folder`, with `programs` and the examples in it in front of the `PATH`, and a server at
+/// `address` unless a command says otherwise.
 ///
 /// # Panics
 /// If bash cannot be run at all.
 #[must_use]
-pub fn run(steps: &[Step], folder: &Path, programs: &Path) -> Vec<Done> {
+pub fn run(steps: &[Step], folder: &Path, programs: &Path, address: &str) -> Vec<Done> {
+    let wrapped = folder.join(".programs");
+    wrap(&wrapped, programs, address);
     let output = folder.join(".transcript.tmp");
     let script = script(steps);
     let file = fs::File::create(&output).expect("the session's folder can be written to");

@@ -1,6 +1,6 @@
 //! The rules by which shown and real output are compared.
 
-use super::{Done, Step, difference, matches, run, steps};
+use super::{Done, Step, difference, matches, relocated, run, steps};
 use crate::tree::File;
 
 fn document(text: &str) -> File {
@@ -52,7 +52,7 @@ fn steps_share_a_session_and_each_gets_its_own_output() {
     let steps = steps(&document(
         "```console\n$ x=5\n$ echo $x\n5\n$ false\n$ echo wrong\nright\n```\n",
     ));
-    let done = run(&steps, &folder, &folder);
+    let done = run(&steps, &folder, &folder, "127.0.0.1:1");
     std::fs::remove_dir_all(&folder).expect("the temporary folder can be removed");
     let verdicts: Vec<bool> = steps
         .iter()
@@ -74,4 +74,19 @@ fn a_session_that_stopped_early_is_a_difference() {
         status: None,
     };
     assert!(difference(&step, &done).is_some());
+}
+
+#[test]
+fn each_address_becomes_another_everywhere() {
+    let (steps, address) = relocated(steps(&document(
+        "```console\n$ a 127.0.0.1:7422 127.0.0.1:7411\n127.0.0.1:7422\n```\n",
+    )));
+    assert_ne!(address, "127.0.0.1:7411");
+    let parts: Vec<&str> = steps[0].command.split(' ').collect();
+    assert_eq!(parts[2], address);
+    assert_ne!(parts[1], address);
+    assert_eq!(
+        steps[0].shown.as_deref(),
+        Some(format!("{}\n", parts[1]).as_str())
+    );
 }

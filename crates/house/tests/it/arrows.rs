@@ -122,7 +122,9 @@ fn every_library_documents_what_is_public() {
     let mut broken = Vec::new();
     for member in cargo::members() {
         let path = format!("{}/src/lib.rs", member.folder);
-        if !tree::root().join(&path).exists() {
+        let manifest = tree::file(&format!("{}/Cargo.toml", member.folder)).text;
+        // Macros are documented where they are re-exported, with examples that compile there.
+        if manifest.contains("proc-macro = true") || !tree::root().join(&path).exists() {
             continue;
         }
         if !tree::file(&path).text.contains("#![warn(missing_docs)]") {

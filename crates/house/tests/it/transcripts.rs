@@ -4,15 +4,15 @@ use std::fs;
 use trunkline_house::{assert_none, markdown, transcript, tree};
 
 /// The documents whose commands are run.
-const DOCUMENTS: &[&str] = &["README.md"];
+const DOCUMENTS: &[&str] = &["README.md", "docs/guides/operating.md"];
 
 #[test]
-fn the_commands_of_the_readme_do_what_it_shows() {
+fn the_commands_of_the_documents_do_what_they_show() {
     let programs = transcript::programs();
     let mut broken = Vec::new();
     for path in DOCUMENTS {
         let document = tree::file(path);
-        let steps = transcript::steps(&document);
+        let (steps, address) = transcript::relocated(transcript::steps(&document));
         assert!(!steps.is_empty(), "{path} has no command that is run");
         let folder = std::env::temp_dir().join(format!(
             "trunkline-transcript-{}-{}",
@@ -20,7 +20,7 @@ fn the_commands_of_the_readme_do_what_it_shows() {
             path.replace('/', "-")
         ));
         fs::create_dir_all(&folder).expect("the temporary folder can be written to");
-        let done = transcript::run(&steps, &folder, &programs);
+        let done = transcript::run(&steps, &folder, &programs, &address);
         for (step, done) in steps.iter().zip(&done) {
             if let Some(difference) = transcript::difference(step, done) {
                 broken.push(format!(
