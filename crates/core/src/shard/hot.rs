@@ -12,7 +12,7 @@ use crate::payload::Payload;
 use crate::row::{Kind, run_of_key};
 use crate::run::{Run, RunStatus};
 use alloc::boxed::Box;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
@@ -25,8 +25,15 @@ pub(crate) struct Runs {
     touched: Vec<RunKey>,
     /// Runs in which nothing goes on, the longest idle first. May name runs that have become busy or gone since.
     idle: VecDeque<RunKey>,
+    /// Who waits for the end of which runs.
+    waiting: BTreeMap<PeerId, BTreeSet<RunKey>>,
+    /// Peers that have been given a turn.
+    workers: BTreeSet<PeerId>,
     turns_in_flight: u64,
 }
+
+/// Who may wait for the end of one run at once.
+const WAITERS_MAX: usize = 10_000;
 
 /// A run in memory.
 #[derive(Debug)]
@@ -49,7 +56,7 @@ pub(crate) struct Hot {
     pub(super) open_entries: u32,
     /// Chunks that a holder has not seen, with the index of their first entry.
     pub(crate) recent: Vec<(u32, Payload)>,
-    pub(super) waiters: Vec<Asker>,
+    waiters: Vec<Asker>,
     /// Nonces of its signals; absent until the first is asked for.
     pub(super) nonces: Option<BTreeSet<Nonce>>,
 }
@@ -130,6 +137,12 @@ impl Runs {
 }
 
 impl Shard {
+    /// True if nobody waits for the end of a run.
+    #[cfg(test)]
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.runs.waiting.is_empty() && self.runs.hot().all(|(_, hot)| hot.waiters.is_empty())
+    }
+
     /// Counts the runs and finds those that are ready for a turn.
     pub(super) fn open_runs(&mut self, io: &Io<'_>) {
         let (from, to) = self.keys.all(Kind::Run);
@@ -179,6 +192,7 @@ impl Shard {
     pub(super) fn begin_turn(&mut self, hot: &mut Hot, lease: TurnLease) {
         debug_assert!(hot.turn.is_none(), "a run has one turn at a time");
         self.runs.turns_in_flight += 1;
+        self.runs.workers.insert(lease.peer);
         hot.turn = Some(lease);
     }
 
@@ -189,8 +203,11 @@ impl Shard {
         }
     }
 
-    /// The runs whose turn or future is with `peer`. Looks at all runs in memory: peers go rarely.
-    pub(super) fn runs_with(&self, peer: PeerId) -> Vec<RunKey> {
+    /// The runs whose turn, future or steps are with `peer`. Looks at all runs in memory: workers go rarely.
+    pub(super) fn runs_with(&mut self, peer: PeerId) -> Vec<RunKey> {
+        if !self.runs.workers.remove(&peer) {
+            return Vec::new();
+        }
         let mut keys: Vec<RunKey> = self
             .runs
             .hot()
@@ -205,21 +222,40 @@ impl Shard {
         keys
     }
 
+    /// Notes that somebody waits for the end of a run; false if too many do.
+    pub(super) fn add_waiter(&mut self, key: RunKey, hot: &mut Hot, asker: Asker) -> bool {
+        if hot.waiters.len() >= WAITERS_MAX {
+            return false;
+        }
+        hot.waiters.push(asker);
+        self.runs.waiting.entry(asker.0).or_default().insert(key);
+        true
+    }
+
+    /// Those who wait for the end of a run: from here on none does.
+    pub(super) fn take_waiters(&mut self, key: RunKey, hot: &mut Hot) -> Vec<Asker> {
+        let waiters = core::mem::take(&mut hot.waiters);
+        for (peer, _) in &waiters {
+            if let Some(runs) = self.runs.waiting.get_mut(peer) {
+                runs.remove(&key);
+                if runs.is_empty() {
+                    self.runs.waiting.remove(peer);
+                }
+            }
+        }
+        waiters
+    }
+
     /// Forgets those who wait through a peer that is gone.
     pub(super) fn forget_waiters(&mut self, peer: PeerId) {
-        let waiting: Vec<RunKey> = self
-            .runs
-            .hot()
-            .filter(|(_, hot)| hot.waiters.iter().any(|(waiter, _)| *waiter == peer))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in waiting {
-            if let Some(hot) = self.runs.hot.get_mut(&key) {
-                hot.waiters.retain(|(waiter, _)| *waiter != peer);
-                if !hot.touched {
-                    hot.touched = true;
-                    self.runs.touched.push(key);
-                }
+        for key in self.runs.waiting.remove(&peer).unwrap_or_default() {
+            let Some(hot) = self.runs.hot.get_mut(&key) else {
+                continue;
+            };
+            hot.waiters.retain(|(waiter, _)| *waiter != peer);
+            if !hot.touched {
+                hot.touched = true;
+                self.runs.touched.push(key);
             }
         }
     }

@@ -67,7 +67,7 @@ impl Shard {
             };
             match refusal {
                 Some((code, detail)) => io.reply(asker, Err(Rejection::new(code, detail))),
-                None if start.wait => self.answer_or_wait(io, asker, &mut hot),
+                None if start.wait => self.answer_or_wait(io, asker, key, &mut hot),
                 None => {
                     let version = hot.run.version;
                     io.reply(
@@ -122,7 +122,7 @@ impl Shard {
             },
         );
         if start.wait {
-            hot.waiters.push(asker);
+            self.add_waiter(key, &mut hot, asker);
         } else {
             io.reply(
                 asker,
@@ -139,22 +139,19 @@ impl Shard {
         match self.find(io, run) {
             Err(rejection) => io.reply(asker, Err(rejection)),
             Ok((key, mut hot)) => {
-                self.answer_or_wait(io, asker, &mut hot);
+                self.answer_or_wait(io, asker, key, &mut hot);
                 self.keep(key, hot);
             }
         }
     }
 
-    fn answer_or_wait(&self, io: &mut Io<'_>, asker: Asker, hot: &mut Hot) {
-        match &hot.run.outcome {
-            Some(outcome) => {
-                let reply = Reply::Outcome {
-                    status: hot.run.status,
-                    outcome: outcome.clone(),
-                };
-                io.reply(asker, Ok(reply));
-            }
-            None => hot.waiters.push(asker),
+    fn answer_or_wait(&mut self, io: &mut Io<'_>, asker: Asker, key: RunKey, hot: &mut Hot) {
+        if let Some(outcome) = hot.run.outcome.clone() {
+            let status = hot.run.status;
+            io.reply(asker, Ok(Reply::Outcome { status, outcome }));
+        } else if !self.add_waiter(key, hot, asker) {
+            let detail = "too many are waiting for the end of this run";
+            io.reply(asker, Err(Rejection::new(Code::Overloaded, detail)));
         }
     }
 
@@ -433,7 +430,7 @@ impl Shard {
         }
         self.end_turn(hot);
         hot.holder = None;
-        for asker in core::mem::take(&mut hot.waiters) {
+        for asker in self.take_waiters(key, hot) {
             io.reply(
                 asker,
                 Ok(Reply::Outcome {

@@ -695,6 +695,10 @@ fn an_answer_to_nobody_is_no_error() {
     world.start("a");
     assert_eq!(world.ask(Op::AwaitOutcome { run: run_id("a") }), None);
     world.feed(crate::input::Input::PeerGone { peer: CLIENT });
+    assert!(
+        world.shard.nobody_waits(),
+        "a waiter that is gone leaves nothing behind"
+    );
     world.play(WORKER, true, vec![finish()]);
     assert_eq!(world.answer(RequestId(2)), None);
 }
