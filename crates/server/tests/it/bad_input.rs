@@ -3,6 +3,8 @@
 use crate::raw::{request, send};
 use crate::{PATIENCE, Server, worker};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const RUNS: &str = "/v1/workflows/Greet/runs";
 
@@ -288,4 +290,23 @@ async fn what_is_no_http_is_refused_and_the_server_lives() {
     let answer = send(server.address, b"\x16\x03\x01\x02\x00 hello\r\n\r\n").await;
     assert_eq!(answer.status, 400);
     assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_request_is_let_go() {
+    let server = Server::start_with(trunkline_server::Config {
+        header_timeout: Duration::from_millis(100),
+        ..trunkline_server::Config::default()
+    })
+    .await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream
+        .write_all(b"GET /v1/runs HTTP/1.1\r\nhost:")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
+    // Whether it is told so or just hung up on, the connection ends.
+    let _ = ended.await.unwrap();
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
 }
