@@ -3,6 +3,7 @@
 mod ahead;
 mod ending;
 mod flow;
+mod fuzz;
 mod mismatch;
 mod unreplayable;
 

@@ -82,6 +82,22 @@ fn a_turn_played_ahead_of_a_signal_is_given_up_for_a_replay() {
 }
 
 #[test]
+fn a_turn_that_crosses_one_played_ahead_is_answered_with_evicted() {
+    let mut script = Script::start::<sequence>(&3, 10);
+    script.settle();
+    script.signal("anything", &1);
+    let turn = script.lease();
+    // Played ahead, and sent, before the turn for the signal arrives.
+    script.finish_task(0, &"ritz");
+    script.hand(turn);
+    assert_eq!((script.ahead, script.evicted), (0, 1));
+    script.settle();
+    script.completed(1, &"lh1");
+    script.settle();
+    assert!(script.is_finished() && script.stuck.is_none());
+}
+
+#[test]
 fn a_turn_for_a_future_that_is_not_there_is_answered_with_evicted() {
     let mut script = Script::start::<sequence>(&3, 1);
     script.settle();
