@@ -10,7 +10,7 @@
 //! nothing, and a turn that a worker adds to a result (`then`) needs no slot.
 
 use crate::inbox::Inbox;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trunkline_core::ids::{PeerId, RunKey, Token};
@@ -29,15 +29,9 @@ pub(crate) struct Workers {
 
 #[derive(Debug, Default)]
 struct Registered {
-    workers: HashMap<PeerId, Worker>,
     /// One per worker that takes work, in the order of registration. Reused from dispatch to dispatch.
     offers: Vec<Offer>,
     slots: Vec<Arc<Slots>>,
-}
-
-#[derive(Debug)]
-struct Worker {
-    slots: Arc<Slots>,
 }
 
 /// The slots of a worker.
@@ -75,14 +69,10 @@ impl Workers {
         }
     }
 
-    /// A worker offers to work, or changes what it offers.
-    pub(crate) fn register(&self, peer: PeerId, abilities: Registration) -> Arc<Slots> {
-        let mut registered = self.lock();
-        let worker = registered.workers.entry(peer).or_insert_with(|| Worker {
-            slots: Arc::default(),
-        });
-        let slots = Arc::clone(&worker.slots);
+    /// A worker offers to work, or changes what it offers. Its slots are the same each time.
+    pub(crate) fn register(&self, peer: PeerId, slots: Arc<Slots>, abilities: Registration) {
         slots.resize(&abilities);
+        let mut registered = self.lock();
         registered.withdraw(peer);
         registered.offers.push(Offer {
             peer,
@@ -90,22 +80,14 @@ impl Workers {
             turns: 0,
             tasks: 0,
         });
-        registered.slots.push(Arc::clone(&slots));
+        registered.slots.push(slots);
         drop(registered);
         self.feed();
-        slots
     }
 
-    /// A worker takes no more work.
-    pub(crate) fn drain(&self, peer: PeerId) {
+    /// A worker takes no more work, or is gone.
+    pub(crate) fn withdraw(&self, peer: PeerId) {
         self.lock().withdraw(peer);
-    }
-
-    /// A worker is gone.
-    pub(crate) fn remove(&self, peer: PeerId) {
-        let mut registered = self.lock();
-        registered.withdraw(peer);
-        registered.workers.remove(&peer);
     }
 
     /// A worker has sent this: what it answers frees slots.
@@ -183,7 +165,7 @@ impl Workers {
             return;
         }
         let mut registered = self.lock();
-        let Registered { offers, slots, .. } = &mut *registered;
+        let Registered { offers, slots } = &mut *registered;
         for (offer, slots) in offers.iter_mut().zip(slots.iter()) {
             offer.turns = free(&slots.turns);
             offer.tasks = free(&slots.tasks);

@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 use trunkline_core::code::Code;
 use trunkline_core::ids::RequestId;
 use trunkline_core::limits::PAGE_MAX;
@@ -216,10 +215,14 @@ impl Engine {
         node.vitals.stop();
         node.workers.close();
         node.deliveries.close();
-        let end = Instant::now() + grace;
-        while !node.has_ended() && Instant::now() < end && !self.is_quiet().await {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        // Not even an answer may come while the disk is full, so the whole wait is bounded.
+        let quiet = async {
+            while !node.has_ended() && !self.is_quiet().await {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        // Whether it became quiet or the grace is over: it is time.
+        let _ = tokio::time::timeout(grace, quiet).await;
         node.close();
         let running = self.inner.take_running();
         let Some(Running { threads, _folder }) = running else {

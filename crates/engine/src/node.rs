@@ -87,7 +87,7 @@ impl Node {
         if messages.is_empty() {
             return;
         }
-        if let Some(slots) = peer.slots.get() {
+        if let Some(slots) = peer.slots() {
             self.workers.told(slots, messages);
         }
         if !peer.post.post(messages, bytes, self.bounds.mailbox_bytes) {
@@ -114,7 +114,7 @@ impl Node {
         subtract(&self.figures.peers, 1);
         peer.post.close();
         // In this order: a dispatch that still found the worker comes before the input that voids its leases.
-        self.workers.remove(id);
+        self.workers.withdraw(id);
         for shard in (0..self.shards).map(ShardId) {
             if peer.is_known_to(shard) {
                 self.submit(shard, Input::PeerGone { peer: id });

@@ -4,7 +4,7 @@ use crate::dispatch::Slots;
 use crate::mailbox::Post;
 use hashbrown::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use trunkline_core::ids::{PeerId, ShardId};
 
 /// The peer in whose name the engine itself asks. It has no mailbox.
@@ -23,8 +23,9 @@ pub(crate) struct Peers {
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) post: Arc<Post>,
-    /// Its slots, once it has registered as a worker.
-    pub(crate) slots: OnceLock<Arc<Slots>>,
+    slots: Arc<Slots>,
+    /// True once it has registered as a worker.
+    works: AtomicBool,
     /// The shards that know it, a bit each: those that need to hear when it is gone.
     shards: Box<[AtomicU64]>,
     /// True once it is gone. Nothing that it sends is taken any more.
@@ -45,7 +46,8 @@ impl Peers {
         let peer = Arc::new(Peer {
             id,
             post: Arc::default(),
-            slots: OnceLock::new(),
+            slots: Arc::default(),
+            works: AtomicBool::new(false),
             shards: (0..words).map(|_| AtomicU64::new(0)).collect(),
             gone: AtomicBool::new(false),
         });
@@ -89,6 +91,17 @@ impl Peer {
         self.gone.load(Ordering::SeqCst)
     }
 
+    /// It is a worker from now on. To be said before it can be given any work, or that work would not be accounted for.
+    pub(crate) fn becomes_worker(&self) -> Arc<Slots> {
+        self.works.store(true, Ordering::SeqCst);
+        Arc::clone(&self.slots)
+    }
+
+    /// Its slots, if it is a worker.
+    pub(crate) fn slots(&self) -> Option<&Slots> {
+        self.works.load(Ordering::SeqCst).then_some(&*self.slots)
+    }
+
     /// Remembers that `shard` knows the peer.
     pub(crate) fn touches(&self, shard: ShardId) {
         let word = &self.shards[usize::from(shard.0 / 64)];
@@ -101,6 +114,6 @@ impl Peer {
     /// True if `shard` may know the peer: any shard may have given work to a worker.
     pub(crate) fn is_known_to(&self, shard: ShardId) -> bool {
         let word = self.shards[usize::from(shard.0 / 64)].load(Ordering::Relaxed);
-        self.slots.get().is_some() || word & (1 << (shard.0 % 64)) != 0
+        self.works.load(Ordering::SeqCst) || word & (1 << (shard.0 % 64)) != 0
     }
 }

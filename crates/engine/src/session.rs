@@ -3,7 +3,6 @@
 //! The other direction is the peer's [`Mailbox`](crate::Mailbox). A request is answered there exactly once, unless the
 //! session ends first; so is one that is refused at the door.
 
-use crate::dispatch::Slots;
 use crate::door::{self, Admitted};
 use crate::engine::Inner;
 use crate::list;
@@ -42,7 +41,7 @@ impl Session {
             return;
         }
         // First the slots, then the inputs: the thread that takes them finds the slots free.
-        if let Some(slots) = self.peer.slots.get() {
+        if let Some(slots) = self.peer.slots() {
             node.workers.heard(slots, &batch);
         }
         let mut sorted = Sorted::new(node);
@@ -59,7 +58,7 @@ impl Session {
         match message {
             FromPeer::Request(request, op) => self.request(request, op, sorted),
             FromPeer::Register(registration) => self.register(registration, sorted),
-            FromPeer::Drain => sorted.node.workers.drain(self.peer.id),
+            FromPeer::Drain => sorted.node.workers.withdraw(self.peer.id),
             FromPeer::TurnDone(ref turn) => self.report(turn.run, message, sorted),
             FromPeer::TurnStuck { run, .. }
             | FromPeer::TaskDone { run, .. }
@@ -136,9 +135,9 @@ impl Session {
                 );
             }
         }
-        let slots: Arc<Slots> = sorted.node.workers.register(self.peer.id, registration);
-        // A second registration keeps the slots of the first.
-        let _ = self.peer.slots.set(slots);
+        let slots = self.peer.becomes_worker();
+        let workers = &sorted.node.workers;
+        workers.register(self.peer.id, slots, registration);
     }
 }
 

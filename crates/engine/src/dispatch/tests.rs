@@ -1,6 +1,6 @@
 //! Tests of slots: given out once, freed once.
 
-use super::Workers;
+use super::{Slots, Workers};
 use std::sync::Arc;
 use trunkline_core::ids::{PeerId, RunKey};
 use trunkline_core::peer::{FromPeer, Registration, ToPeer};
@@ -27,7 +27,8 @@ fn use_one(workers: &Workers) {
 #[test]
 fn a_forgotten_turn_frees_its_slot_once() {
     let workers = Workers::new(Arc::from([]));
-    let slots = workers.register(PEER, abilities(2));
+    let slots = Arc::default();
+    workers.register(PEER, Arc::clone(&slots), abilities(2));
     use_one(&workers);
     let run = RunKey(1);
     let turn = ToPeer::Turn(trunkline_core::peer::Turn {
@@ -55,21 +56,22 @@ fn a_forgotten_turn_frees_its_slot_once() {
 #[test]
 fn a_second_registration_keeps_count_of_what_is_out() {
     let workers = Workers::new(Arc::from([]));
-    workers.register(PEER, abilities(3));
+    let slots: Arc<Slots> = Arc::default();
+    workers.register(PEER, Arc::clone(&slots), abilities(3));
     use_one(&workers);
     use_one(&workers);
-    workers.register(PEER, abilities(1));
+    workers.register(PEER, Arc::clone(&slots), abilities(1));
     assert_eq!(free(&workers), Some(0), "two are out, and one is allowed");
-    workers.register(PEER, abilities(4));
+    workers.register(PEER, slots, abilities(4));
     assert_eq!(free(&workers), Some(2));
-    workers.drain(PEER);
+    workers.withdraw(PEER);
     assert_eq!(free(&workers), None);
 }
 
 #[test]
 fn a_closed_door_gives_nothing_out() {
     let workers = Workers::new(Arc::from([]));
-    workers.register(PEER, abilities(3));
+    workers.register(PEER, Arc::default(), abilities(3));
     workers.close();
     assert_eq!(free(&workers), None);
 }

@@ -3,8 +3,11 @@
 use crate::{PATIENCE, describe, player, small, start};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use trunkline_core::code::Code;
+use trunkline_core::ids::{RequestId, RunId};
+use trunkline_core::peer::{FromPeer, Op};
 use trunkline_engine::{Config, Engine, Health};
 use trunkline_journal::{CrashPolicy, Disk, DiskFile, DiskLock, SimDisk};
 
@@ -64,46 +67,38 @@ async fn a_failed_sync_stops_everything_and_what_was_acknowledged_survives() {
 async fn nothing_is_said_before_it_is_synced() {
     let disk = GatedDisk::new();
     let engine = Engine::open_on(Arc::new(disk.clone()), &config(), Handle::current()).unwrap();
-    let (_session, _mailbox) = player::worker(&engine, 0, 0);
+    let (session, mut mailbox) = player::worker(&engine, 0, 0);
     engine.request(start("pair", "0", "\"a\"")).await.unwrap();
 
     disk.gate.close();
-    let asking = tokio::spawn({
-        let engine = engine.clone();
-        async move { engine.request(start("pair", "1", "\"a\"")).await }
-    });
+    let look = Op::DescribeRun {
+        run: RunId::new("pair", "1"),
+    };
     // An answer that says nothing new waits, too: it rests on what is not durable.
-    let reading = tokio::spawn({
-        let engine = engine.clone();
-        async move { describe(&engine, "pair", "1").await }
-    });
-    let knocked = disk.gate.clone();
-    tokio::task::spawn_blocking(move || knocked.await_knock())
+    session.send(vec![
+        FromPeer::Request(RequestId(1), start("pair", "1", "\"a\"")),
+        FromPeer::Request(RequestId(2), look.clone()),
+    ]);
+    let gate = Arc::clone(&disk.gate);
+    tokio::task::spawn_blocking(move || gate.await_knock())
         .await
         .unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    assert!(!asking.is_finished() && !reading.is_finished());
+    let nothing = tokio::time::timeout(Duration::from_millis(50), mailbox.recv()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
     let lost = disk.disk.crash(CrashPolicy::DropAll, 0);
 
     disk.gate.open();
-    tokio::time::timeout(PATIENCE, asking)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
-    tokio::time::timeout(PATIENCE, reading)
-        .await
-        .unwrap()
-        .unwrap();
+    let mut answers = Vec::new();
+    while answers.len() < 2 {
+        let more = tokio::time::timeout(PATIENCE, mailbox.recv()).await;
+        answers.extend(more.unwrap().unwrap());
+    }
     engine.shutdown(PATIENCE).await;
 
     // Had the machine died while the sync was under way, the run would never have been: nobody was told that it is.
     let engine = Engine::open_on(Arc::new(lost), &config(), Handle::current()).unwrap();
-    let op = trunkline_core::peer::Op::DescribeRun {
-        run: trunkline_core::ids::RunId::new("pair", "1"),
-    };
     assert_eq!(
-        engine.request(op).await.unwrap_err().code,
+        engine.request(look).await.unwrap_err().code,
         Code::RunNotFound
     );
     describe(&engine, "pair", "0").await;

@@ -11,7 +11,7 @@ use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{FromPeer, Op, Registration, Reply, ToPeer};
 use trunkline_core::run::RunStatus;
 use trunkline_engine::{Config, Engine, Health};
-use trunkline_journal::SimDisk;
+use trunkline_journal::{Disk, SimDisk};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_request_gets_its_code_and_changes_nothing() {
@@ -157,6 +157,15 @@ async fn clients_are_refused_while_too_much_waits() {
     engine.shutdown(PATIENCE).await;
 }
 
+/// One segment in use, and two in reserve.
+async fn spares_are_ready(disk: &SimDisk) {
+    eventually("the spares are ready", async || {
+        let names = disk.list("journal-0").unwrap();
+        names.iter().filter(|name| name.ends_with(".seg")).count() == 3
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_new_work_finishes_what_runs_and_heals() {
     let disk = SimDisk::new();
@@ -178,10 +187,7 @@ async fn a_full_disk_refuses_new_work_finishes_what_runs_and_heals() {
         workflows: vec![(Name::from("idle"), 1)],
         ..Registration::default()
     })]);
-    eventually("the spares are ready", async || {
-        disk.used_bytes() > 3 * (256 << 10)
-    })
-    .await;
+    spares_are_ready(&disk).await;
     disk.set_capacity(Some(disk.used_bytes() + 1_000));
     let mut filled = 0;
     let refused = loop {
@@ -230,10 +236,7 @@ async fn an_engine_can_be_shut_down_while_the_disk_is_full() {
     let engine = Engine::open_on(Arc::new(disk.clone()), &config, Handle::current()).unwrap();
     let (session, _mailbox) = player::worker(&engine, 0, 0);
     engine.request(start("news", "1", "1")).await.unwrap();
-    eventually("the spares are ready", async || {
-        disk.used_bytes() > 3 * (256 << 10)
-    })
-    .await;
+    spares_are_ready(&disk).await;
     disk.set_capacity(Some(disk.used_bytes() + 1_000));
     let text = format!("\"{}\"", "x".repeat(4_000));
     let mut acknowledged = 0;
