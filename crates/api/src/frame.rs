@@ -11,7 +11,10 @@ pub const SUBPROTOCOL: &str = "trunkline.v1.cbor";
 /// Where peers connect.
 pub const CONNECT_PATH: &str = "/v1/connect";
 
-/// Bytes of one batch: a larger one is refused, and the connection ends.
+/// Bytes of one batch from the server: room for the longest history that a run may have, with all that goes with it.
+pub const TOLD_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of one batch to the server: a larger one is refused, and the connection ends.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Encodes `messages` as one batch.

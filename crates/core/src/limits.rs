@@ -6,6 +6,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 pub const NAME_BYTES_MAX: usize = 256;
 /// Entries in the history of one run. A run that needs more uses children or continues as new.
 pub const HISTORY_ENTRIES_MAX: u32 = 50_000;
+/// Bytes of the history of one run: 32 MiB, so that a worker can be sent the whole of it in one message.
+pub const HISTORY_BYTES_MAX: usize = 32 << 20;
 /// Tags of one run.
 pub const TAGS_MAX: usize = 1_000;
 /// Properties of one run.

@@ -64,6 +64,9 @@ pub struct Run {
     /// Signals in its history.
     #[n(18)]
     pub signals: u32,
+    /// Bytes of its history.
+    #[n(19)]
+    pub history_bytes: u64,
     /// True once a cancellation has been asked for.
     #[n(17)]
     pub cancelling: bool,

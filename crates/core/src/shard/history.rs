@@ -5,7 +5,8 @@
 
 use super::Shard;
 use super::hot::Hot;
-use crate::entry::{Entry, Notification};
+use crate::entry::{Entry, Notification, Outcome};
+use crate::failure::{Failure, FailureKind};
 use crate::ids::RunKey;
 use crate::io::{Io, decode, encode_onto};
 use crate::limits::CHUNK_ENTRIES_MAX;
@@ -46,6 +47,7 @@ impl Shard {
         if hot.open_entries == 0 {
             return;
         }
+        hot.run.history_bytes += hot.open_chunk.len() as u64;
         let mut chunk = Vec::with_capacity(hot.open_chunk.len() + 3);
         begin_chunk(&mut chunk, hot.open_entries);
         chunk.append(&mut hot.open_chunk);
@@ -117,4 +119,31 @@ fn head_len(chunk: &[u8]) -> usize {
 pub(super) fn chunk_len(chunk: &[u8]) -> u32 {
     let length = minicbor::Decoder::new(chunk).array().ok().flatten();
     u32::try_from(length.expect("a chunk begins with its length")).expect("a chunk is small")
+}
+
+/// A result as its run's history has room for it: one that does not fit is a failure that says so. False if it did not fit.
+pub(super) fn fitting(hot: &Hot, notification: Notification) -> (Notification, bool) {
+    let bytes = match &notification {
+        Notification::TaskCompleted { result, .. }
+        | Notification::StepDone {
+            outcome: Outcome::Completed(result),
+            ..
+        } => result.len(),
+        _ => 0,
+    };
+    let Some(full) = hot.would_overflow(1, bytes).filter(|_| bytes > 0) else {
+        return (notification, true);
+    };
+    let failure = Failure::new(FailureKind::Application, "TL0015", full);
+    let failed = match notification {
+        Notification::TaskCompleted { command, .. } => {
+            Notification::TaskFailed { command, failure }
+        }
+        Notification::StepDone { command, .. } => Notification::StepDone {
+            command,
+            outcome: Outcome::Failed(failure),
+        },
+        other => other,
+    };
+    (failed, false)
 }

@@ -8,11 +8,14 @@ use super::Shard;
 use super::runs::Asker;
 use crate::ids::{Nonce, PeerId, RunKey, Token};
 use crate::io::{Io, decode};
+use crate::limits::{HISTORY_BYTES_MAX, HISTORY_ENTRIES_MAX};
 use crate::payload::Payload;
 use crate::row::{Kind, run_of_key};
 use crate::run::{Run, RunStatus};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
@@ -114,6 +117,20 @@ impl Hot {
             || !self.waiters.is_empty()
             || !self.run.open_steps.is_empty()
             || (self.run.open_tasks > 0 && self.holder.is_some())
+    }
+
+    /// Why the history has no room for more `entries` with payloads of `bytes` in all; nothing if it has.
+    pub(crate) fn would_overflow(&self, entries: usize, bytes: usize) -> Option<String> {
+        let bytes = self.run.history_bytes as usize + self.open_chunk.len() + bytes;
+        if self.entries() as usize + entries >= HISTORY_ENTRIES_MAX as usize {
+            Some(format!(
+                "the history would pass {HISTORY_ENTRIES_MAX} entries"
+            ))
+        } else if bytes > HISTORY_BYTES_MAX {
+            Some(format!("the history would pass {HISTORY_BYTES_MAX} bytes"))
+        } else {
+            None
+        }
     }
 
     /// How many entries the history has, with those that no chunk holds yet.

@@ -8,7 +8,7 @@ use crate::entry::{Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Nonce, PeerId, RequestId, RunId, RunKey};
 use crate::io::{Io, decode};
-use crate::limits::{HISTORY_ENTRIES_MAX, PAGE_MAX, SCAN_MAX, TAGS_MAX};
+use crate::limits::{PAGE_MAX, SCAN_MAX, TAGS_MAX};
 use crate::payload::{Name, Payload};
 use crate::peer::{OnConflict, Rejection, Reply, RunFilter, Start, ToPeer};
 use crate::policy::scramble;
@@ -109,6 +109,7 @@ impl Shard {
             paused_because: None,
             cancelling: false,
             signals: 0,
+            history_bytes: 0,
         });
         self.runs_by_status[RunStatus::Running as usize] += 1;
         let seed = scramble(key.0 as u64 ^ io.now.0);
@@ -164,12 +165,14 @@ impl Shard {
         nonce: Nonce,
     ) -> Result<Reply, Rejection> {
         let (key, mut hot) = self.find_live(io, run)?;
-        let answer = if nonce != Nonce(0) && !self.is_new_nonce(io, key, &mut hot, nonce) {
+        let answer = if nonce != Nonce(0) && self.nonces(io, key, &mut hot).contains(&nonce) {
             Ok(Reply::Done)
-        } else if hot.entries() >= HISTORY_ENTRIES_MAX {
-            let detail = format!("run `{run}` has {HISTORY_ENTRIES_MAX} entries");
-            Err(Rejection::new(Code::HistoryFull, detail))
+        } else if let Some(full) = hot.would_overflow(1, payload.len()) {
+            Err(Rejection::new(Code::HistoryFull, full))
         } else {
+            if nonce != Nonce(0) {
+                self.nonces(io, key, &mut hot).insert(nonce);
+            }
             hot.run.signals += 1;
             let signal = Notification::Signal {
                 channel,
@@ -183,24 +186,25 @@ impl Shard {
         answer
     }
 
-    /// True if no signal with this nonce came before. Nonces are read from the history when the first is asked for.
-    fn is_new_nonce(&self, io: &Io<'_>, key: RunKey, hot: &mut Hot, nonce: Nonce) -> bool {
-        if hot.nonces.is_none() {
+    /// The nonces of a run's signals: read from the history when they are first asked for.
+    fn nonces<'h>(&self, io: &Io<'_>, key: RunKey, hot: &'h mut Hot) -> &'h mut BTreeSet<Nonce> {
+        // Without signals there is nothing to read; and what the open chunk holds has been noted as it came.
+        let chunks = if hot.run.signals > 0 {
+            hot.run.chunks
+        } else {
+            0
+        };
+        hot.nonces.get_or_insert_with(|| {
             let mut nonces = BTreeSet::new();
-            if hot.run.signals > 0 {
-                for chunk in 0..hot.run.chunks {
-                    for entry in self.chunk_entries(io, key, chunk) {
-                        if let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry {
-                            nonces.insert(nonce);
-                        }
+            for chunk in 0..chunks {
+                for entry in self.chunk_entries(io, key, chunk) {
+                    if let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry {
+                        nonces.insert(nonce);
                     }
                 }
             }
-            hot.nonces = Some(nonces);
-        }
-        hot.nonces
-            .as_mut()
-            .is_some_and(|nonces| nonces.insert(nonce))
+            nonces
+        })
     }
 
     pub(super) fn cancel(

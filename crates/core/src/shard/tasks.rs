@@ -3,6 +3,7 @@
 //! A task is a message of its service's [`Queue`]. Its row holds what must survive; its argument is in the run's history, and
 //! in memory while the task is young.
 
+use super::history::fitting;
 use super::turns::refuse;
 use super::{Offer, Shard, TaskKey};
 use crate::code::Code;
@@ -353,7 +354,13 @@ impl Shard {
         };
         if !hot.run.status.is_final() {
             hot.run.open_tasks -= 1;
+            let (notification, fits) = fitting(&hot, notification);
             self.notify(io, key.0, &mut hot, notification);
+            // A worker that has played the result ahead must hear what became of it.
+            let then = if fits { then } else { None };
+            if !fits {
+                hot.holder = None;
+            }
             if let Some((peer, turn)) = then {
                 self.turn_behind_result(io, key.0, &mut hot, peer, turn);
             }

@@ -5,6 +5,7 @@
 //! turn began: compare and append. So a lease is needed for progress, never for safety.
 
 use super::Shard;
+use super::history::fitting;
 use super::hot::{Holder, Hot, TurnLease};
 use crate::code::Code;
 use crate::effect::Effect;
@@ -14,9 +15,7 @@ use crate::failure::FailureKind;
 use crate::ids::{CommandId, JobId, PeerId, RunKey, Token, destination_shard};
 use crate::input::Message;
 use crate::io::Io;
-use crate::limits::{
-    HISTORY_ENTRIES_MAX, PAYLOAD_BYTES_MAX, PROPERTIES_MAX, TAGS_MAX, TURN_COMMANDS_MAX,
-};
+use crate::limits::{PAYLOAD_BYTES_MAX, PROPERTIES_MAX, TAGS_MAX, TURN_COMMANDS_MAX};
 use crate::payload::Name;
 use crate::peer::{Rejection, ToPeer, Turn, TurnDone};
 use crate::run::RunStatus;
@@ -251,12 +250,7 @@ impl Shard {
                 "{code}: {commands} commands in one turn of {TURN_COMMANDS_MAX}"
             ));
         }
-        if hot.entries() as usize + commands >= HISTORY_ENTRIES_MAX as usize {
-            let code = Code::HistoryFull;
-            return Err(format!(
-                "{code}: the history would pass {HISTORY_ENTRIES_MAX} entries"
-            ));
-        }
+        let mut total = 0;
         let mut properties = hot.run.properties.len();
         let mut tags = hot.run.tags.len();
         for (place, command) in turn.commands.iter().enumerate() {
@@ -296,10 +290,14 @@ impl Shard {
                 | Command::BeginStep { .. }
                 | Command::Finish { .. } => 0,
             };
+            total += bytes;
             if bytes > PAYLOAD_BYTES_MAX {
                 let code = Code::PayloadTooLarge;
                 return Err(format!("{code}: a payload of {bytes} bytes"));
             }
+        }
+        if let Some(full) = hot.would_overflow(commands, total) {
+            return Err(format!("{}: {full}", Code::HistoryFull));
         }
         // A little generous: names that are there already count again.
         if properties > 2 * PROPERTIES_MAX || tags > 2 * TAGS_MAX {
@@ -403,14 +401,13 @@ impl Shard {
             );
         } else if let Some(place) = place {
             hot.run.open_steps.remove(place);
-            self.notify(
-                io,
-                key,
-                &mut hot,
-                Notification::StepDone { command, outcome },
-            );
-            if let Some(turn) = then {
-                self.turn_behind_result(io, key, &mut hot, peer, turn);
+            let ended = Notification::StepDone { command, outcome };
+            let (notification, fits) = fitting(&hot, ended);
+            self.notify(io, key, &mut hot, notification);
+            match then {
+                Some(turn) if fits => self.turn_behind_result(io, key, &mut hot, peer, turn),
+                Some(_) => hot.holder = None,
+                None => {}
             }
         }
         self.keep(key, hot);

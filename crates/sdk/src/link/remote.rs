@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{FromPeer, Rejection, ToPeer};
 use trunkline_api::frame::{
-    BATCH_BYTES_MAX, CONNECT_PATH, SUBPROTOCOL, decode_batch, encode_batch,
+    BATCH_BYTES_MAX, CONNECT_PATH, SUBPROTOCOL, TOLD_BYTES_MAX, decode_batch, encode_batch,
 };
 
 /// A silence after which a ping is sent.
@@ -80,8 +80,8 @@ impl Remote {
             HeaderValue::from_static(SUBPROTOCOL),
         );
         let config = WebSocketConfig::default()
-            .max_message_size(Some(BATCH_BYTES_MAX))
-            .max_frame_size(Some(BATCH_BYTES_MAX));
+            .max_message_size(Some(TOLD_BYTES_MAX))
+            .max_frame_size(Some(TOLD_BYTES_MAX));
         let (socket, _) =
             tokio_tungstenite::client_async_with_config(request, stream, Some(config))
                 .await

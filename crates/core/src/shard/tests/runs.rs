@@ -192,6 +192,35 @@ fn a_repeated_signal_counts_once_also_after_a_crash() {
 }
 
 #[test]
+fn a_signal_that_does_not_fit_is_refused_and_can_be_sent_again() {
+    let mut world = World::new();
+    world.start("a");
+    let large = std::format!("\"{}\"", "x".repeat(4 << 20));
+    let mut accepted = 0;
+    while world.ask(signal("a", &large, 100 + accepted)) == Some(Ok(Reply::Done)) {
+        accepted += 1;
+    }
+    assert_eq!(
+        accepted, 7,
+        "seven times 4 MiB and a little fit into 32 MiB"
+    );
+    let refused = 100 + accepted;
+    assert_eq!(
+        code(world.ask(signal("a", &large, refused))),
+        Code::HistoryFull,
+        "not taken for a repeat"
+    );
+    assert_eq!(world.ask(signal("a", "1", refused)), Some(Ok(Reply::Done)));
+    assert_eq!(
+        world.ask(signal("a", &large, 100)),
+        Some(Ok(Reply::Done)),
+        "a repeat is still known"
+    );
+    world.crash();
+    assert_eq!(code(world.ask(signal("a", &large, 0))), Code::HistoryFull);
+}
+
+#[test]
 fn a_signal_to_a_finished_or_unknown_run_is_refused() {
     let mut world = World::new();
     assert_eq!(code(world.ask(signal("a", "1", 0))), Code::RunNotFound);

@@ -230,3 +230,24 @@ fn a_run_says_what_it_waits_for() {
     world.play(WORKER, true, vec![]);
     assert_eq!(wait(&mut world), "a signal");
 }
+
+#[test]
+fn a_result_that_the_history_has_no_room_for_is_a_failure_that_says_so() {
+    let mut world = World::new();
+    world.start("a");
+    world.play(WORKER, true, (0..9).map(task).collect());
+    let large = std::format!("\"{}\"", "x".repeat(4 << 20));
+    for _ in 0..7 {
+        world.finish_task(WORKER, completed(&large));
+    }
+    world.finish_task(WORKER, completed(&large));
+    let Notification::TaskFailed { failure, .. } = last(&mut world) else {
+        panic!("it fits")
+    };
+    assert_eq!(failure.name.as_str(), "TL0015");
+    world.finish_task(WORKER, completed("1"));
+    assert!(matches!(
+        last(&mut world),
+        Notification::TaskCompleted { .. }
+    ));
+}

@@ -289,14 +289,21 @@ impl World {
 
     /// The run's history, decoded.
     pub(super) fn history(&mut self, id: &str) -> Vec<Entry> {
-        let op = Op::History {
-            run: run_id(id),
-            from: 0,
-        };
-        match self.ask(op) {
-            Some(Ok(Reply::History { chunks, .. })) => chunks.iter().flat_map(entries_of).collect(),
-            other => panic!("{other:?}"),
+        let (mut entries, mut from) = (Vec::new(), Some(0));
+        while let Some(next) = from {
+            let op = Op::History {
+                run: run_id(id),
+                from: next,
+            };
+            match self.ask(op) {
+                Some(Ok(Reply::History { chunks, next, .. })) => {
+                    entries.extend(chunks.iter().flat_map(entries_of));
+                    from = next;
+                }
+                other => panic!("{other:?}"),
+            }
         }
+        entries
     }
 
     /// True if an effect of this kind is waiting; takes it.
