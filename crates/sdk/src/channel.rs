@@ -33,12 +33,12 @@ impl<T: DeserializeOwned> Channel<T> {
         }
     }
 
-    /// Waits for the next signal, at most so long: then it is `None`.
+    /// Waits for the next signal, at most so long: then it is `None`. If a signal is there, no timer is set.
     pub fn recv_timeout(&self, span: Duration) -> RecvTimeout<'_, T> {
-        let cx = Cx::new(Rc::clone(self.ledger()));
         RecvTimeout {
             recv: self.recv(),
-            sleep: cx.sleep(span),
+            span,
+            sleep: None,
         }
     }
 
@@ -195,7 +195,8 @@ impl<T> Drop for Recv<'_, T> {
 #[must_use = "nothing is received until it is awaited"]
 pub struct RecvTimeout<'a, T> {
     recv: Recv<'a, T>,
-    sleep: Sleep,
+    span: Duration,
+    sleep: Option<Sleep>,
 }
 
 impl<T: DeserializeOwned> Future for RecvTimeout<'_, T> {
@@ -205,7 +206,10 @@ impl<T: DeserializeOwned> Future for RecvTimeout<'_, T> {
         if let Poll::Ready(signal) = Pin::new(&mut self.recv).poll(context) {
             return Poll::Ready(signal.map(Some));
         }
-        Pin::new(&mut self.sleep).poll(context).map(|fired| {
+        let Self { recv, span, sleep } = &mut *self;
+        let start = || Cx::new(Rc::clone(recv.channel.ledger())).sleep(*span);
+        let sleep = sleep.get_or_insert_with(start);
+        Pin::new(sleep).poll(context).map(|fired| {
             fired
                 .map(|()| None)
                 .map_err(|Cancelled| RecvError::Cancelled)

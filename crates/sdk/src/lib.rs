@@ -91,6 +91,7 @@
 //!   the run and says field by field what differs; it never fails it.
 //!
 //! Every operation is a builder that does nothing until it is awaited or started; then it claims its place in the history.
+//! Combinators of other crates take futures: give them `call.start()`.
 //!
 //! # Errors
 //!
@@ -209,7 +210,27 @@ pub use trunkline_macros::select;
 /// stub beside it for workflows: `Payments` gets `PaymentsStub`. `#[service(name = "…")]` names the service; else it has
 /// the trait's name.
 ///
-/// A trait of this name can be implemented with plain `async fn`s.
+/// The trait is implemented with plain `async fn`s.
+///
+/// What cannot travel does not compile: a task without `t: &TaskCx` as its first argument,
+///
+/// ```compile_fail
+/// # use trunkline::prelude::*;
+/// #[service]
+/// trait Shipping {
+///     async fn label(&self) -> Result<String>;
+/// }
+/// ```
+///
+/// or an error that serde cannot write and read.
+///
+/// ```compile_fail
+/// # use trunkline::prelude::*;
+/// #[service]
+/// trait Shipping {
+///     async fn label(&self, t: &TaskCx) -> Result<String, std::io::Error>;
+/// }
+/// ```
 pub use trunkline_macros::service;
 
 /// Makes an impl block, or one async function, the code of a workflow.
@@ -248,6 +269,16 @@ pub use trunkline_macros::workflow;
 
 /// Makes a struct the durable fields of a workflow. Fields are [`Prop`] and [`Channel`]; their names are those that
 /// clients use.
+///
+/// What is not durable cannot be a field: it would be lost between turns.
+///
+/// ```compile_fail
+/// # use trunkline::prelude::*;
+/// #[derive(Workflow)]
+/// struct Forgetful {
+///     seen: Vec<u32>,
+/// }
+/// ```
 pub use trunkline_macros::Workflow;
 
 /// What most code needs.

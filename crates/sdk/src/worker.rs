@@ -250,6 +250,20 @@ impl Worker {
             outbound,
             mut inbound,
         } = link;
+        let threads = Threads::start(
+            self.threads,
+            &definitions,
+            self.strictness,
+            (self.cache_runs, self.cache_bytes),
+            &outbound,
+        );
+        let threads = match threads {
+            Ok(threads) => Arc::new(threads),
+            Err(error) => {
+                tracing::error!(%error, "no thread for workflow code");
+                return false;
+            }
+        };
         // Messages of one link are taken in order: the answer to any request says that the registration was.
         let probe = Op::DescribeRun {
             run: RunId::new("worker", "registered"),
@@ -258,13 +272,6 @@ impl Worker {
             FromPeer::Register(self.registration()),
             FromPeer::Request(RequestId(0), probe),
         ]);
-        let threads = Arc::new(Threads::start(
-            self.threads,
-            &definitions,
-            self.strictness,
-            (self.cache_runs, self.cache_bytes),
-            &outbound,
-        ));
         let tasks = {
             let threads = Arc::clone(&threads);
             TaskRunner::new(services, self.poll_inline, move |done| {

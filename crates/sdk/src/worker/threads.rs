@@ -27,7 +27,7 @@ impl Threads {
         strictness: Strictness,
         (cache_runs, cache_bytes): (usize, usize),
         outbound: &Arc<dyn Outbound>,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let pending = Arc::new(AtomicUsize::new(0));
         let inboxes = (0..count)
             .map(|index| {
@@ -51,16 +51,13 @@ impl Threads {
                     let _entered = runtime.enter();
                     work_off(runs, &work, &*outbound, &pending);
                 };
-                let started = std::thread::Builder::new()
+                std::thread::Builder::new()
                     .name(format!("trunkline-runs-{index}"))
-                    .spawn(body);
-                if let Err(error) = started {
-                    tracing::error!(%error, "no thread for workflow code");
-                }
-                inbox
+                    .spawn(body)?;
+                Ok(inbox)
             })
-            .collect();
-        Self { inboxes, pending }
+            .collect::<std::io::Result<_>>()?;
+        Ok(Self { inboxes, pending })
     }
 
     /// True if nothing is queued, being done or running as a step.

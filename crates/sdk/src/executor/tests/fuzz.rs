@@ -24,9 +24,9 @@ enum Deed {
     Set,
     Draw,
     Job,
-    Saga(Vec<Deed>),
-    Shielded(Vec<Deed>),
-    Both(Vec<Deed>, Vec<Deed>),
+    Saga(Vec<Self>),
+    Shielded(Vec<Self>),
+    Both(Vec<Self>, Vec<Self>),
 }
 
 #[derive(Workflow)]
