@@ -16,7 +16,8 @@ pub struct Config {
     pub retention_ms: u64,
     /// Runs of one shard that may stay in memory as typed values while nothing goes on in them.
     pub idle_runs_max: usize,
-    /// The size of a journal's segments, in bytes.
+    /// The size of a journal's segments, in bytes: a multiple of 4,096. A commit must fit in one; the limits on payloads and
+    /// turns assume the default of 64 MiB, so a smaller one is for tests.
     pub segment_bytes: u64,
     /// A checkpoint is due after so many bytes of commits.
     pub checkpoint_bytes: usize,

@@ -29,6 +29,9 @@ type Checked = Result<(), Rejection>;
 
 /// Object ids of one job.
 const OBJECT_IDS_MAX: usize = 1_000;
+/// Bytes of one turn. What it writes, which may be three times as much (into the history, as properties, as messages), is
+/// one frame of the journal.
+const TURN_BYTES_MAX: usize = 16 << 20;
 /// Longest URL, and longest reason that an operator gives.
 const TEXT_BYTES_MAX: usize = 2_048;
 
@@ -373,6 +376,11 @@ fn check_turn(turn: &TurnDone) -> Checked {
             turn.commands.len()
         );
         return Err(Rejection::new(Code::TooManyItems, detail));
+    }
+    let bytes = crate::weight::of_turn(turn);
+    if bytes > TURN_BYTES_MAX {
+        let detail = format!("the turn has {bytes} bytes, the limit is {TURN_BYTES_MAX}");
+        return Err(Rejection::new(Code::PayloadTooLarge, detail));
     }
     turn.commands.iter().try_for_each(check_command)
 }

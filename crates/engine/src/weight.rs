@@ -44,7 +44,7 @@ fn of_report(report: &FromPeer) -> usize {
     }
 }
 
-fn of_turn(turn: &TurnDone) -> usize {
+pub(crate) fn of_turn(turn: &TurnDone) -> usize {
     let of_command = |command: &Command| {
         64 + match command {
             Command::ScheduleTask { input, .. } => input.len(),

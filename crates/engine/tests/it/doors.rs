@@ -97,6 +97,31 @@ async fn an_unusable_command_pauses_its_run_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_would_not_fit_in_the_journal_pauses_its_run() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let (session, mut mailbox) = player::worker(&engine, 1, 1);
+    engine.request(start("pair", "1", "\"a\"")).await.unwrap();
+    let Some(ToPeer::Turn(turn)) = mailbox.recv().await.unwrap().pop() else {
+        panic!("a turn");
+    };
+    let mut done = player::play_turn(&turn);
+    let set = |number: u32| Command::SetProperty {
+        name: Name::from(number.to_string()),
+        value: Payload::from(vec![b'1'; 4 << 20]),
+    };
+    done.commands = (0..5).map(set).collect();
+    session.send(vec![FromPeer::TurnDone(done)]);
+    eventually("it is paused", async || {
+        let run = crate::describe(&engine, "pair", "1").await;
+        run.paused_because
+            .is_some_and(|reason| reason.contains("TL0004"))
+    })
+    .await;
+    engine.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_is_too_large_fails_its_task() {
     let folder = Folder::new();
     let engine = folder.open();
