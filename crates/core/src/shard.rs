@@ -15,6 +15,7 @@ mod jobs;
 mod mail;
 mod runs;
 mod sweep;
+mod task_table;
 mod tasks;
 mod timers;
 mod turns;
@@ -35,7 +36,7 @@ use minicbor::{Decode, Encode};
 
 pub use egress::DestinationRow;
 pub use invariants::INVARIANTS;
-pub use tasks::TaskRow;
+pub use task_table::TaskRow;
 
 /// What a shard needs to know about the node it is on.
 #[derive(Clone, Debug)]
@@ -99,7 +100,7 @@ pub struct Shard {
     runs: hot::Runs,
     /// Runs ready for a turn, by workflow and version.
     turns: BTreeMap<(Name, u32), VecDeque<RunKey>>,
-    tasks: tasks::Tasks,
+    tasks: task_table::Tasks,
     timers: timers::Timers,
     egress: egress::Egress,
     mail: mail::Mail,
@@ -133,7 +134,7 @@ impl Shard {
             last_token: epoch << TOKEN_BITS,
             runs: hot::Runs::default(),
             turns: BTreeMap::new(),
-            tasks: tasks::Tasks::default(),
+            tasks: task_table::Tasks::default(),
             timers: timers::Timers::default(),
             egress: egress::Egress::default(),
             mail: mail::Mail::default(),

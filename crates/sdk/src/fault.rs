@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error as StdError;
 use std::fmt;
+use trunkline_api::core::code::Code;
 use trunkline_api::core::failure::{Failure, FailureKind};
 
 /// An error that a task, a step or a workflow may end with.
@@ -115,7 +116,11 @@ pub(crate) fn failure_of(error: &(dyn StdError + 'static)) -> Failure {
 }
 
 pub(crate) fn cancelled_failure() -> Failure {
-    Failure::new(FailureKind::Cancelled, "Cancelled", "cancelled")
+    payload::coded(
+        FailureKind::Cancelled,
+        Code::RunCancelled,
+        String::from("the run was cancelled"),
+    )
 }
 
 /// The leading identifier of the error's `Debug` form: the variant of an enum, the name of a struct.

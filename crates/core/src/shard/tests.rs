@@ -1,8 +1,11 @@
 //! Scenarios of one shard: what goes in, what comes out, and after every input all invariants and a recovery.
 
 mod egress;
+mod kept;
 mod mail;
 mod runs;
+mod signals;
 mod tasks;
+mod timers;
 mod wander;
 mod world;

@@ -7,24 +7,24 @@ use crate::entry::{Command, Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{CommandId, Nonce, RequestId};
 use crate::payload::Name;
-use crate::peer::{FromPeer, OnConflict, Op, Reply, RunFilter, ToPeer};
+use crate::peer::{FromPeer, OnConflict, Op, Reply, ToPeer};
 use crate::run::RunStatus;
 use crate::time::Timestamp;
 use std::vec;
 use std::vec::Vec;
 
-fn status(world: &mut World, id: &str) -> RunStatus {
+pub(super) fn status(world: &mut World, id: &str) -> RunStatus {
     match world.ask(Op::DescribeRun { run: run_id(id) }) {
         Some(Ok(Reply::Run(run))) => run.status,
         other => panic!("{other:?}"),
     }
 }
 
-fn code(answer: Option<Result<Reply, crate::peer::Rejection>>) -> Code {
+pub(super) fn code(answer: Option<Result<Reply, crate::peer::Rejection>>) -> Code {
     answer.expect("an answer").expect_err("a refusal").code
 }
 
-fn signal(id: &str, value: &str, nonce: u128) -> Op {
+pub(super) fn signal(id: &str, value: &str, nonce: u128) -> Op {
     Op::Signal {
         run: run_id(id),
         channel: Name::from("approvals"),
@@ -156,77 +156,6 @@ fn a_repeated_start_gets_the_same_answer() {
             version: 1
         }))
     );
-}
-
-#[test]
-fn signals_are_kept_from_the_start_and_in_order() {
-    let mut world = World::new();
-    world.start("a");
-    for value in ["1", "2", "3"] {
-        assert_eq!(world.ask(signal("a", value, 0)), Some(Ok(Reply::Done)));
-    }
-    world.crash();
-    let turn = world.turn(WORKER).expect("a turn");
-    let values: Vec<_> = turn
-        .chunks
-        .iter()
-        .flat_map(entries_of)
-        .filter_map(|entry| match entry {
-            Entry::Notification(_, Notification::Signal { payload, .. }) => Some(payload),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(values, vec![json("1"), json("2"), json("3")]);
-}
-
-#[test]
-fn a_repeated_signal_counts_once_also_after_a_crash() {
-    let mut world = World::new();
-    world.start("a");
-    world.ask(signal("a", "1", 5));
-    world.ask(signal("a", "1", 5));
-    world.crash();
-    assert_eq!(world.ask(signal("a", "1", 5)), Some(Ok(Reply::Done)));
-    world.ask(signal("a", "2", 6));
-    assert_eq!(world.history("a").len(), 3);
-}
-
-#[test]
-fn a_signal_that_does_not_fit_is_refused_and_can_be_sent_again() {
-    let mut world = World::new();
-    world.start("a");
-    let large = std::format!("\"{}\"", "x".repeat(4 << 20));
-    let mut accepted = 0;
-    while world.ask(signal("a", &large, 100 + accepted)) == Some(Ok(Reply::Done)) {
-        accepted += 1;
-    }
-    assert_eq!(
-        accepted, 7,
-        "seven times 4 MiB and a little fit into 32 MiB"
-    );
-    let refused = 100 + accepted;
-    assert_eq!(
-        code(world.ask(signal("a", &large, refused))),
-        Code::HistoryFull,
-        "not taken for a repeat"
-    );
-    assert_eq!(world.ask(signal("a", "1", refused)), Some(Ok(Reply::Done)));
-    assert_eq!(
-        world.ask(signal("a", &large, 100)),
-        Some(Ok(Reply::Done)),
-        "a repeat is still known"
-    );
-    world.crash();
-    assert_eq!(code(world.ask(signal("a", &large, 0))), Code::HistoryFull);
-}
-
-#[test]
-fn a_signal_to_a_finished_or_unknown_run_is_refused() {
-    let mut world = World::new();
-    assert_eq!(code(world.ask(signal("a", "1", 0))), Code::RunNotFound);
-    world.start("a");
-    world.play(WORKER, true, vec![finish()]);
-    assert_eq!(code(world.ask(signal("a", "1", 0))), Code::RunFinished);
 }
 
 #[test]
@@ -363,75 +292,6 @@ fn a_turn_from_before_a_crash_is_refused() {
         FromPeer::TurnDone(done_of(&turn, true, vec![finish()])),
     );
     assert_eq!(status(&mut world, "a"), RunStatus::Running);
-}
-
-#[test]
-fn timers_are_never_early_and_fire_once() {
-    let mut world = World::new();
-    world.start("a");
-    let at = Timestamp(world.now + 5_000);
-    world.play(
-        WORKER,
-        true,
-        vec![Command::StartTimer {
-            command: CommandId(0),
-            at,
-        }],
-    );
-    world.pass(4_999);
-    assert!(world.turn(WORKER).is_none());
-    world.crash();
-    world.pass(1);
-    let turn = world.turn(WORKER).expect("the timer has fired");
-    world.report(WORKER, FromPeer::TurnDone(done_of(&turn, true, vec![])));
-    world.crash();
-    world.pass(100_000);
-    assert!(world.turn(WORKER).is_none(), "it fires once");
-}
-
-#[test]
-fn a_timer_that_came_due_during_an_outage_fires_afterwards() {
-    let mut world = World::new();
-    world.start("a");
-    let at = Timestamp(world.now + 5_000);
-    world.play(
-        WORKER,
-        true,
-        vec![Command::StartTimer {
-            command: CommandId(0),
-            at,
-        }],
-    );
-    world.now += 3_600_000;
-    world.crash();
-    world.pass(0);
-    assert!(world.turn(WORKER).is_some());
-}
-
-#[test]
-fn a_cancelled_timer_does_not_fire() {
-    let mut world = World::new();
-    world.start("a");
-    let at = Timestamp(world.now + 5_000);
-    world.play(
-        WORKER,
-        true,
-        vec![Command::StartTimer {
-            command: CommandId(0),
-            at,
-        }],
-    );
-    world.ask(signal("a", "1", 0));
-    world.play(
-        WORKER,
-        true,
-        vec![Command::CancelTimer {
-            target: CommandId(0),
-        }],
-    );
-    assert_eq!(world.shard.next_deadline(Timestamp(world.now)), None);
-    world.pass(10_000);
-    assert!(world.turn(WORKER).is_none());
 }
 
 #[test]
@@ -593,129 +453,6 @@ fn properties_are_read_without_a_worker() {
         Some(Ok(Reply::Property(json("\"paid\""))))
     );
     assert_eq!(code(world.ask(property("price"))), Code::PropertyNotFound);
-}
-
-#[test]
-fn every_run_is_listed_once_page_by_page() {
-    let mut world = World::new();
-    for number in 0..25 {
-        world.start(&std::format!("run-{number}"));
-    }
-    let mut filter = RunFilter {
-        limit: 4,
-        ..RunFilter::default()
-    };
-    let mut seen = Vec::new();
-    loop {
-        let answer = world.ask(Op::ListRuns(filter.clone()));
-        let Some(Ok(Reply::Runs { runs, next })) = answer else {
-            panic!("{answer:?}")
-        };
-        seen.extend(runs.into_iter().map(|run| run.id.id));
-        if next.is_none() {
-            break;
-        }
-        filter.after = next;
-    }
-    assert_eq!(seen.len(), 25);
-    seen.sort();
-    seen.dedup();
-    assert_eq!(seen.len(), 25);
-    filter = RunFilter {
-        id: Some(Name::from("run-7")),
-        limit: 10,
-        ..RunFilter::default()
-    };
-    let answer = world.ask(Op::ListRuns(filter));
-    assert!(matches!(answer, Some(Ok(Reply::Runs { runs, next: None })) if runs.len() == 1));
-}
-
-#[test]
-fn finished_runs_go_after_the_retention_time() {
-    let mut world = World::new();
-    world.settings.retention_ms = 10_000;
-    world.crash();
-    for id in ["a", "b"] {
-        world.start(id);
-        world.play(WORKER, true, vec![finish()]);
-    }
-    world.start("c");
-    world.pass(9_999);
-    assert_eq!(status(&mut world, "a"), RunStatus::Completed);
-    world.pass(1);
-    assert_eq!(
-        code(world.ask(Op::DescribeRun { run: run_id("a") })),
-        Code::RunNotFound
-    );
-    assert_eq!(status(&mut world, "c"), RunStatus::Running);
-    let left = world
-        .rows
-        .0
-        .keys()
-        .filter(|key| key.starts_with(b"rh"))
-        .count();
-    assert_eq!(left, 1, "only the history of `c` is left");
-    assert_eq!(
-        world.shard.next_deadline(Timestamp(world.now)),
-        None,
-        "and nothing more wakes it"
-    );
-}
-
-#[test]
-fn a_short_history_becomes_one_row_when_the_run_ends() {
-    let mut world = World::new();
-    world.start("a");
-    world.play(WORKER, true, vec![task(0)]);
-    world.finish_task(WORKER, completed("7"));
-    let chunks = |world: &World| {
-        world
-            .rows
-            .0
-            .keys()
-            .filter(|key| key.starts_with(b"rh"))
-            .count()
-    };
-    let before = world.history("a");
-    assert_eq!(chunks(&world), 3);
-    world.play(WORKER, true, vec![finish()]);
-    assert_eq!(chunks(&world), 1);
-    let after = world.history("a");
-    assert_eq!((&after[..4], after.len()), (&before[..], 6));
-    // A task that is still open keeps its run's chunks: its argument is in there.
-    world.start("b");
-    world.play(WORKER, true, vec![task(0), finish()]);
-    world.crash();
-    assert_eq!(world.task(WORKER).expect("a task").input, json("1"));
-}
-
-#[test]
-fn a_history_is_read_in_pages() {
-    let mut world = World::new();
-    world.start("a");
-    for number in 0..200_u32 {
-        world.ask(signal("a", &std::format!("{number}"), 0));
-    }
-    let (mut from, mut entries) = (150, Vec::new());
-    loop {
-        let answer = world.ask(Op::History {
-            run: run_id("a"),
-            from,
-        });
-        let Some(Ok(Reply::History {
-            from: first,
-            chunks,
-            next,
-        })) = answer
-        else {
-            panic!("{answer:?}")
-        };
-        assert!(first <= from);
-        entries.extend(chunks.iter().flat_map(entries_of));
-        let Some(next) = next else { break };
-        from = next;
-    }
-    assert_eq!(entries.len(), 51);
 }
 
 #[test]

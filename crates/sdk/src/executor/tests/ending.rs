@@ -70,7 +70,7 @@ fn a_cancelled_saga_undoes_and_a_second_request_does_not_stop_it() {
             ▶ 2 Trip.undo "ritz"
             ◀ cancel: enough
             ◀ completed 2 null
-            ▶ finish Cancelled Cancelled: cancelled
+            ▶ finish Cancelled TL0076: the run was cancelled
         "#]],
     );
 }
@@ -126,7 +126,7 @@ fn a_request_to_cancel_ends_every_pending_await_once() {
             ▶ 2 Trip.undo "hotel"
             ◀ completed 1 "late"
             ◀ completed 2 null
-            ▶ finish Cancelled Cancelled: cancelled
+            ▶ finish Cancelled TL0076: the run was cancelled
         "#]],
     );
 }
