@@ -38,7 +38,7 @@ use trunkline_api::core::peer::{FromPeer, Op, Registration, ToPeer};
 
 /// The delay before the second attempt to connect; it doubles up to [`RECONNECT_MAX`].
 const RECONNECT_INITIAL: Duration = Duration::from_millis(50);
-const RECONNECT_MAX: Duration = Duration::from_secs(5);
+const RECONNECT_MAX: Duration = Duration::from_secs(1);
 /// How often a draining worker looks whether its tasks have ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(5);
 

@@ -14,7 +14,7 @@ use trunkline_api::core::ids::RequestId;
 use trunkline_api::core::peer::{FromPeer, Op, Rejection, Reply, ToPeer};
 
 const RECONNECT_INITIAL: Duration = Duration::from_millis(50);
-const RECONNECT_MAX: Duration = Duration::from_secs(5);
+const RECONNECT_MAX: Duration = Duration::from_secs(1);
 
 type Answer = oneshot::Sender<Result<Reply, Rejection>>;
 

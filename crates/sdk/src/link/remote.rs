@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -110,7 +111,12 @@ fn link(socket: Socket) -> Link {
             outbox: Arc::clone(&outbox),
             writer: Mutex::new(Some(writer)),
         }),
-        inbound: Box::new(Receiver { stream, outbox }),
+        inbound: Box::new(Receiver {
+            stream,
+            outbox,
+            heard: Instant::now(),
+            pinged: Instant::now(),
+        }),
     }
 }
 
@@ -230,23 +236,26 @@ async fn write_batch(
 struct Receiver {
     stream: SplitStream<Socket>,
     outbox: Arc<Outbox>,
+    /// When the peer last said anything, and when it was last asked to.
+    heard: Instant,
+    pinged: Instant,
 }
 
 impl Receiver {
     async fn next(&mut self) -> Option<Vec<ToPeer>> {
-        let mut silence = Duration::ZERO;
         loop {
-            let message = match tokio::time::timeout(PING_AFTER, self.stream.next()).await {
-                Err(_) if silence >= DEAD_AFTER => return None,
+            let quiet_until = self.heard.max(self.pinged) + PING_AFTER;
+            let message = match tokio::time::timeout_at(quiet_until, self.stream.next()).await {
+                Err(_) if self.heard.elapsed() >= DEAD_AFTER => return None,
                 Err(_) => {
-                    silence += PING_AFTER;
+                    self.pinged = Instant::now();
                     self.outbox.ping.store(true, Ordering::Release);
                     self.outbox.wake.notify_one();
                     continue;
                 }
                 Ok(message) => message?,
             };
-            silence = Duration::ZERO;
+            self.heard = Instant::now();
             match message {
                 Ok(Message::Binary(bytes)) => match decode_batch(&bytes) {
                     Ok(batch) => return Some(batch),

@@ -1,7 +1,6 @@
 //! The tasks of a worker: each attempt is polled once where it arrived, and gets a tokio task only if it waits.
 
 use crate::executor::panic_failure;
-use crate::fault::cancelled_failure;
 use crate::payload::coded;
 use crate::service::Service;
 use crate::task_cx::TaskCx;
@@ -113,7 +112,11 @@ impl TaskRunner {
         tokio::spawn(async move {
             let outcome = tokio::select! {
                 biased;
-                _ = abandoned => Outcome::Failed(cancelled_failure()),
+                _ = abandoned => Outcome::Failed(coded(
+                    FailureKind::Cancelled,
+                    Code::RunCancelled,
+                    "nobody waits for this attempt any more".into(),
+                )),
                 ended = tokio::time::timeout(timeout, future) => match ended {
                     Ok(ended) => settled(ended),
                     Err(_) => Outcome::Failed(coded(

@@ -232,3 +232,23 @@ pub(crate) async fn clockwork(cx: Cx) -> Result<u64> {
     cx.sleep(millis(30)).await?;
     Ok(cx.now().0 - before)
 }
+
+#[derive(Debug, Workflow)]
+pub(crate) struct Listener {
+    pub(crate) numbers: Channel<u32>,
+}
+
+#[workflow]
+impl Listener {
+    #[run]
+    async fn run(&self, cx: Cx, count: usize) -> Result<Vec<u32>> {
+        let mut heard = Vec::new();
+        while heard.len() < count {
+            heard.push(self.numbers.recv().await?);
+            if heard.len() % 10 == 0 {
+                cx.service::<ShopStub>().add(1, 2).await?;
+            }
+        }
+        Ok(heard)
+    }
+}

@@ -3,7 +3,9 @@
 use crate::contract::{self, Counter, Shop};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::runtime::Handle;
+use trunkline::core::code::Code;
 use trunkline::{Client, Endpoint, RunningWorker, Worker};
 use trunkline_engine::{Config, Engine};
 
@@ -14,7 +16,7 @@ pub(crate) struct House {
     pub(crate) client: Client,
     pub(crate) counter: Counter,
     worker: Option<RunningWorker>,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 /// With futures kept, and with every turn replayed.
@@ -30,23 +32,55 @@ impl House {
 
     pub(crate) async fn without_worker() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder =
-            std::env::temp_dir().join(format!("trunkline-sdk-{}-{number}", std::process::id()));
+        let name = format!("trunkline-sdk-{}-{number}", std::process::id());
+        let folder = Folder(std::env::temp_dir().join(name));
+        Self::in_folder(folder, Counter::default()).await
+    }
+
+    async fn in_folder(folder: Folder, counter: Counter) -> Self {
         let config = Config {
             shards: Some(4),
             threads: Some(1),
             segment_bytes: 1 << 20,
-            ..Config::new(&folder)
+            ..Config::new(&folder.0)
         };
-        let engine = Engine::open(config, Handle::current()).unwrap();
+        // The last of those who let go of an earlier engine may be a task that ends a moment later.
+        let mut opened = Engine::open(config.clone(), Handle::current());
+        for _ in 0..500 {
+            match &opened {
+                Err(error) if error.code == Code::DataFolderInUse => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    opened = Engine::open(config.clone(), Handle::current());
+                }
+                _ => break,
+            }
+        }
+        let engine = opened.unwrap();
         let client = Client::embedded(&engine).await.unwrap();
         Self {
             engine,
             client,
-            counter: Counter::default(),
+            counter,
             worker: None,
             folder,
         }
+    }
+
+    /// Lets everything go as a crash would, and opens the engine on the same folder again, without a worker.
+    pub(crate) async fn reopen(self) -> Self {
+        let Self {
+            engine,
+            client,
+            counter,
+            worker,
+            folder,
+        } = self;
+        client.close().await;
+        if let Some(worker) = worker {
+            worker.stop().await.unwrap();
+        }
+        drop(engine);
+        Self::in_folder(folder, counter).await
     }
 
     /// The worker of the tests.
@@ -64,6 +98,7 @@ impl House {
             .workflow::<contract::steps>()
             .workflow::<contract::shipping>()
             .workflow::<contract::clockwork>()
+            .workflow::<contract::Listener>()
             .cache_runs(cache_runs)
             .threads(2)
             .strict()
@@ -87,9 +122,12 @@ impl House {
     }
 }
 
-impl Drop for House {
+/// A folder that goes with its owner.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
     fn drop(&mut self) {
         // A folder that is left behind does no harm.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,6 +1,6 @@
 //! Runs: signals, properties, timers, steps, cancelling, jobs, deployments.
 
-use crate::contract::{Approval, clockwork, shipping, slow_one, steps, two_tasks};
+use crate::contract::{Approval, Listener, clockwork, shipping, slow_one, steps, two_tasks};
 use crate::house::{House, MODES};
 use std::time::Duration;
 use trunkline::core::code::Code;
@@ -218,4 +218,48 @@ async fn changed_code_pauses_the_run_and_the_old_code_finishes_it() {
     house.work(&house.engine.clone(), 0).await;
     run.untyped().resume().await.unwrap();
     assert_eq!(run.result().await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signals_are_received_in_the_order_in_which_they_were_sent() {
+    for mode in MODES {
+        let house = House::open(mode).await;
+        let run = house
+            .client
+            .workflow::<Listener>("1")
+            .start(60)
+            .await
+            .unwrap();
+        for number in 0..60 {
+            run.send(|w| &w.numbers, number).await.unwrap();
+        }
+        let expected: Vec<u32> = (0..60).collect();
+        assert_eq!(run.result().await.unwrap(), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_on_after_the_engine_was_opened_again() {
+    for mode in MODES {
+        let house = House::open(mode).await;
+        let run = house
+            .client
+            .workflow::<Approval>("1")
+            .start(60_000)
+            .await
+            .unwrap();
+        reached(&run, "waiting").await;
+        drop(run);
+        let mut house = house.reopen().await;
+        let run = house.client.run::<Approval>("1");
+        // No worker is needed for this.
+        assert_eq!(
+            run.prop(|w| &w.status).await.unwrap().as_deref(),
+            Some("waiting")
+        );
+        run.send(|w| &w.granted, true).await.unwrap();
+        house.work(&house.engine.clone(), mode).await;
+        assert!(run.result().await.unwrap());
+        assert_eq!(house.counter.notes(), ["reserve 3"], "not reserved again");
+    }
 }
