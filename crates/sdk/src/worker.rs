@@ -285,6 +285,10 @@ impl Worker {
             {
                 break true;
             }
+            if threads.is_broken() {
+                tracing::error!("a thread of workflow code is gone; beginning anew");
+                break draining.is_some();
+            }
             tokio::select! {
                 batch = inbound.recv() => match batch {
                     Some(batch) => self.take_in(batch, &threads, &tasks),
@@ -298,7 +302,7 @@ impl Worker {
             }
         };
         tasks.abandon_all();
-        threads.stop();
+        threads.stop().await;
         if stopped {
             outbound.close().await;
         }

@@ -3,9 +3,10 @@
 use super::runs::{Definitions, Runs, Work};
 use crate::executor::Strictness;
 use crate::link::Outbound;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::sync::oneshot;
 use trunkline_api::core::ids::RunKey;
 
 /// Pieces of work after which what has come of them is sent, though there is more to do.
@@ -18,7 +19,13 @@ pub(super) struct Threads {
     inboxes: Vec<Inbox>,
     /// Pieces of work that are queued or being done, and steps that run.
     pending: Arc<AtomicUsize>,
+    is_broken: AtomicBool,
+    /// Each ends when its thread has let go of everything.
+    ended: Mutex<Vec<oneshot::Receiver<()>>>,
 }
+
+/// How long a stop waits for workflow code that does not return.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Threads {
     pub(super) fn start(
@@ -29,8 +36,11 @@ impl Threads {
         outbound: &Arc<dyn Outbound>,
     ) -> std::io::Result<Self> {
         let pending = Arc::new(AtomicUsize::new(0));
+        let mut ended = Vec::with_capacity(count);
         let inboxes = (0..count)
             .map(|index| {
+                let (alive, end) = oneshot::channel::<()>();
+                ended.push(end);
                 let (inbox, work) = mpsc::channel();
                 let runtime = tokio::runtime::Handle::current();
                 let launch = launcher(&runtime, &inbox, &pending);
@@ -50,6 +60,9 @@ impl Threads {
                     // Steps are polled here first, and may need the runtime for that.
                     let _entered = runtime.enter();
                     work_off(runs, &work, &*outbound, &pending);
+                    // In this order: who waits for the end may want the link closed.
+                    drop(outbound);
+                    drop(alive);
                 };
                 std::thread::Builder::new()
                     .name(format!("trunkline-runs-{index}"))
@@ -57,7 +70,17 @@ impl Threads {
                 Ok(inbox)
             })
             .collect::<std::io::Result<_>>()?;
-        Ok(Self { inboxes, pending })
+        Ok(Self {
+            inboxes,
+            pending,
+            is_broken: AtomicBool::new(false),
+            ended: Mutex::new(ended),
+        })
+    }
+
+    /// True if a thread has ended by itself: what it had is lost, and the engine has to give it out again.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Acquire)
     }
 
     /// True if nothing is queued, being done or running as a step.
@@ -77,10 +100,16 @@ impl Threads {
         }
     }
 
-    pub(super) fn stop(&self) {
+    /// Stops the threads, once they have done what is queued, and waits until they are gone.
+    pub(super) async fn stop(&self) {
         for inbox in &self.inboxes {
             // A thread that is gone has stopped.
             let _ = inbox.send(None);
+        }
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = futures_util::future::join_all(ended);
+        if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
+            tracing::warn!("workflow code does not return; its thread is left behind");
         }
     }
 
@@ -91,8 +120,9 @@ impl Threads {
 
     fn send(&self, thread: usize, work: Vec<Work>) {
         self.pending.fetch_add(work.len(), Ordering::AcqRel);
-        // A thread that is gone belongs to a link that is gone: its engine gives the work out again.
-        let _ = self.inboxes[thread].send(Some(work));
+        if self.inboxes[thread].send(Some(work)).is_err() {
+            self.is_broken.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -129,7 +159,7 @@ fn launcher(
         pending.fetch_add(1, Ordering::AcqRel);
         runtime.spawn(async move {
             let outcome = future.await;
-            // As in `Threads::send`. The step is counted until the thread has taken its end in.
+            // A thread that is gone has no use for it. The step is counted until the thread has taken its end in.
             let _ = inbox.send(Some(vec![Work::Step {
                 run,
                 command,
@@ -161,7 +191,11 @@ fn work_off(
                     batch = more;
                     pending.fetch_sub(done, Ordering::AcqRel);
                 }
-                Ok(None) => return,
+                Ok(None) => {
+                    flush(&mut runs, outbound);
+                    pending.fetch_sub(done, Ordering::AcqRel);
+                    return;
+                }
                 Err(_) => {
                     flush(&mut runs, outbound);
                     pending.fetch_sub(done, Ordering::AcqRel);
