@@ -183,7 +183,15 @@ fn recover(
         options,
         node.clock.now(),
     )
-    .map_err(|error| OpenError::of_journal(&error))?;
+    .map_err(|error| {
+        // Recovery reads both.
+        let store = store_file(number);
+        if error.file() == Some(store.as_str()) {
+            OpenError::of_store(&error)
+        } else {
+            OpenError::of_journal(&error)
+        }
+    })?;
     Ok(Recovered {
         driver,
         journal,

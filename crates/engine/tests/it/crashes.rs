@@ -64,6 +64,40 @@ async fn a_failed_sync_stops_everything_and_what_was_acknowledged_survives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_folder_is_refused_with_the_place_of_the_damage() {
+    let disk = SimDisk::new();
+    let engine = Engine::open_on(Arc::new(disk.clone()), &config(), Handle::current()).unwrap();
+    let (session, mailbox) = player::worker(&engine, 0, 0);
+    for id in 0..20 {
+        let op = start("pair", &id.to_string(), "\"a\"");
+        engine.request(op).await.unwrap();
+    }
+    drop((engine, session, mailbox));
+    let whole = disk.restart();
+    let files = whole.contents();
+    let segment = files.keys().find(|name| name.ends_with(".seg")).unwrap();
+    for (name, byte, code) in [
+        // In the body of the first frame, behind the header of the segment.
+        (segment.as_str(), 4_096 + 40, Code::JournalDamaged),
+        ("store-0.redb", 3, Code::StoreDamaged),
+        ("TRUNKLINE", 30, Code::JournalDamaged),
+    ] {
+        let damaged = whole.restart();
+        damaged.flip_bit(name, byte, 1);
+        let before = damaged.contents();
+        let any: Arc<dyn Disk> = Arc::new(damaged.clone());
+        let error = Engine::open_on(any, &config(), Handle::current()).unwrap_err();
+        assert_eq!(error.code, code, "{error}");
+        assert!(error.message.contains(name), "{error}");
+        let after = damaged.contents();
+        assert_eq!(after.get(name), before.get(name), "{name} is left as it is");
+    }
+    let engine = Engine::open_on(Arc::new(whole), &config(), Handle::current()).unwrap();
+    describe(&engine, "pair", "19").await;
+    engine.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_said_before_it_is_synced() {
     let disk = GatedDisk::new();
     let engine = Engine::open_on(Arc::new(disk.clone()), &config(), Handle::current()).unwrap();
