@@ -58,7 +58,7 @@ pub struct Script {
 pub async fn play(script: &Script) -> Result<bool, String> {
     // A file that is none is told about before anything is started.
     let given = script.input.as_deref().map(read).transpose()?;
-    let stage = Stage::set(script.folder.clone())?;
+    let mut stage = Stage::set(script.folder.clone())?;
     let (input, expectation) = match (&script.input, given) {
         (Some(path), Some(expectation)) => (path.clone(), expectation),
         _ => {
@@ -69,10 +69,22 @@ pub async fn play(script: &Script) -> Result<bool, String> {
             (path, expectation)
         }
     };
-    tokio::select! {
-        kept = perform(script, stage, &input, &expectation) => kept,
-        signal = interrupted() => Err(format!("stopped by {signal}")),
+    let played = tokio::select! {
+        kept = perform(script, &mut stage, &input, &expectation) => kept,
+        signal = interrupted() => {
+            stage.clear();
+            return Err(format!("stopped by {signal}"));
+        }
+    };
+    match played {
+        Ok(true) => stage.clear(),
+        Ok(false) => {}
+        Err(error) => {
+            let folder = stage.folder().display();
+            return Err(format!("{error}\ndata and logs are in {folder}"));
+        }
     }
+    played
 }
 
 /// What must come out of the file.
@@ -107,7 +119,7 @@ async fn interrupted() -> &'static str {
 /// Everything from the first process to the last line.
 async fn perform(
     script: &Script,
-    mut stage: Stage,
+    stage: &mut Stage,
     input: &Path,
     expectation: &Expectation,
 ) -> Result<bool, String> {
@@ -117,10 +129,10 @@ async fn perform(
     stage.start_worker(script.seed)?;
 
     let began_at = Instant::now();
-    let mut feed = Feed::begin(&stage, input)?;
+    let mut feed = Feed::begin(stage, input)?;
     let mut crashes = Crashes::new(script.crashes, script.seed);
     let mut bar = Bar::new();
-    let standing = watch(&mut stage, &mut feed, &mut crashes, &mut bar, expectation).await?;
+    let standing = watch(stage, &mut feed, &mut crashes, &mut bar, expectation).await?;
     let elapsed = began_at.elapsed();
     bar.end(&standing);
 
@@ -199,13 +211,11 @@ async fn perform(
         words(
             "All totals agree with the independent computation from the file; every promise was kept.\n",
         )?;
-        stage.clear();
     } else {
         words(&format!(
             "Data and logs are in {}\n",
             stage.folder().display()
         ))?;
-        stage.keep();
     }
     words(&summary.json())?;
     Ok(complaints.is_empty())

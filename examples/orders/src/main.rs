@@ -65,7 +65,7 @@ enum Command {
         /// The order file.
         file: PathBuf,
         /// The server.
-        #[arg(long, default_value = "http://127.0.0.1:7070", value_name = "URL")]
+        #[arg(long, default_value = "http://127.0.0.1:7411", value_name = "URL")]
         server: String,
         /// Write the rejected lines to this file.
         #[arg(long, value_name = "FILE")]
@@ -77,7 +77,7 @@ enum Command {
     /// Work for the server: workflow, payments and warehouse.
     Worker {
         /// The server.
-        #[arg(long, default_value = "http://127.0.0.1:7070", value_name = "URL")]
+        #[arg(long, default_value = "http://127.0.0.1:7411", value_name = "URL")]
         server: String,
         /// Seed of the payment service's failures.
         #[arg(long, default_value_t = 1)]

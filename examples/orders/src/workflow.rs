@@ -9,8 +9,8 @@
 //!              └─────────────────────────────────└──▶ refund, release ──────▶ expired
 //! ```
 //!
-//! Invariants: an invoice ships its jobs when it is completed or refunded, all in one turn, and none otherwise; what was
-//! reserved or charged for an order that does not complete is given back, the last first.
+//! Invariants: an invoice ships its jobs when it is completed or refunded, all of them, and none otherwise; what was reserved
+//! or charged for an order that does not complete is given back, the last first.
 
 use crate::delivery::{OrderNotice, StockChange};
 use crate::invoice::{Invoice, ValidLine};
@@ -32,6 +32,9 @@ pub const WAITING_TAG: &str = "approval:waiting";
 pub const DESTINATION: &str = "shop";
 /// The lane of orders whose customer is not known.
 pub const GUEST: &str = "guest";
+
+/// Jobs that one turn ships: half of what a turn may ask for.
+const JOBS_PER_TURN: usize = 5_000;
 
 /// A payment to be made, or to be given back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -149,7 +152,7 @@ impl ProcessInvoice {
         };
         self.step.set(ending.word().to_owned());
         let jobs = match ending {
-            Ending::Completed | Ending::Refunded => ship(&cx, &invoice, value, ending)?,
+            Ending::Completed | Ending::Refunded => ship(&cx, &invoice, value, ending).await?,
             Ending::Rejected | Ending::Declined | Ending::Expired => 0,
         };
         Ok(Outcome {
@@ -230,10 +233,13 @@ impl ProcessInvoice {
     }
 }
 
-/// Ships one job for each valid line, and one for the order or the cancellation. They are accepted with this turn's commit:
-/// all, or none.
-fn ship(cx: &Cx, invoice: &Invoice, value: Decimal, ending: Ending) -> Result<u64> {
-    for line in &invoice.lines {
+/// Ships one job for each valid line, and one for the order or the cancellation. They are accepted with their turn's commit.
+async fn ship(cx: &Cx, invoice: &Invoice, value: Decimal, ending: Ending) -> Result<u64> {
+    for (number, line) in invoice.lines.iter().enumerate() {
+        if number > 0 && number % JOBS_PER_TURN == 0 {
+            // A turn is bounded; a step that does nothing ends it.
+            cx.step("next jobs", || async { Ok(()) }).await?;
+        }
         let change = StockChange {
             sku: line.sku.clone(),
             // What is sold leaves the stock; what is sent back, in the file a negative quantity, comes in again.

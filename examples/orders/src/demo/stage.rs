@@ -121,13 +121,11 @@ impl Stage {
         &self.folder
     }
 
-    /// Leaves the folder for a person to look at.
-    pub(super) fn keep(&mut self) {
-        self.remove_folder = false;
-    }
-
-    /// Removes the folder, unless somebody asked for it.
-    pub(super) fn clear(&self) {
+    /// Ends every process, and removes the folder unless somebody asked for it.
+    pub(super) fn clear(&mut self) {
+        for process in [&mut self.worker, &mut self.server, &mut self.shop] {
+            drop(process.take());
+        }
         if self.remove_folder {
             // What is left in the system's folder for such things does no harm.
             let _ = fs::remove_dir_all(&self.folder);

@@ -43,7 +43,7 @@ impl House {
         let config = Config {
             shards: Some(2),
             threads: Some(1),
-            segment_bytes: 1 << 20,
+            segment_bytes: 16 << 20,
             ..Config::new(&folder)
         };
         let engine = Engine::open(config, Handle::current()).unwrap();
@@ -90,10 +90,10 @@ impl House {
 
     async fn outcome(&self, invoice: &Invoice) -> Outcome {
         let run = self.start(invoice).await;
-        tokio::time::timeout(Duration::from_secs(30), run.result())
-            .await
-            .expect("the run ends")
-            .unwrap()
+        match tokio::time::timeout(Duration::from_secs(30), run.result()).await {
+            Ok(outcome) => outcome.unwrap(),
+            Err(_) => panic!("the run has not ended: {:?}", run.describe().await),
+        }
     }
 
     /// The jobs, as `lane object body`, in the order of their lanes.
@@ -304,4 +304,28 @@ async fn an_order_that_is_not_approved_is_undone_in_reverse() {
         assert_eq!(house.reservations(), 0);
         assert_eq!(house.jobs().await, Vec::<String>::new());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_with_more_lines_than_a_turn_may_ship_ships_them_all() {
+    let house = House::open(MODES[0]).await;
+    let order = invoice(&"1,22041,1,0.01,17850 ".repeat(12_000));
+    assert_eq!(
+        house.outcome(&order).await,
+        ended(Ending::Completed, "120", 12_001)
+    );
+    let name = Name::from(DESTINATION);
+    // The run has ended before the last jobs are with the destination.
+    for _ in 0..500 {
+        let name = name.clone();
+        let shown = house.client.request(Op::DescribeDestination { name }).await;
+        let Reply::Destination(status) = shown.unwrap() else {
+            panic!("a destination");
+        };
+        if status.pending == 12_001 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("jobs are missing");
 }
