@@ -46,7 +46,7 @@ clippy:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 unit:
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 bench: toolchain ## The workloads
 	@$(CARGO) build --release --locked -p trunkline-cli -p trunkline-bench
