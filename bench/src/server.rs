@@ -143,8 +143,12 @@ impl Drop for Server {
     }
 }
 
-/// An address of this machine that nothing listens on. Somebody else could take it before the server does; the
-/// server then ends with a message that says so.
+/// An address of this machine that nothing listens on, below the ports that the system gives to outgoing connections: while
+/// the server is down, a client that tries to reach it there could connect to itself, and keep the port.
 fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    let first = 15_000 + (std::process::id() % 10_000) as u16;
+    (first..32_000)
+        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
+        .ok_or_else(|| io::Error::other("there is no free port"))?
+        .local_addr()
 }

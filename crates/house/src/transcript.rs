@@ -111,7 +111,7 @@ pub fn relocated(mut steps: Vec<Step>) -> (Vec<Step>, String) {
     let held: Vec<TcpListener> = places
         .values_mut()
         .map(|place| {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+            let listener = free_port();
             let address = listener.local_addr().expect("a listener has an address");
             *place = address.to_string();
             listener
@@ -125,6 +125,15 @@ pub fn relocated(mut steps: Vec<Step>) -> (Vec<Step>, String) {
         }
     }
     (steps, places[ADDRESS_DEFAULT].clone())
+}
+
+/// A port that nobody has, below those that the system gives to outgoing connections: a client that tries to reach a server
+/// which is down can be given the server's own port there, connect to itself, and keep the server from coming back.
+fn free_port() -> TcpListener {
+    let first = 15_000 + (std::process::id() % 10_000) as u16;
+    (first..32_000)
+        .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .expect("there is a free port")
 }
 
 fn addresses(text: &str) -> impl Iterator<Item = String> {
@@ -169,8 +178,13 @@ pub fn run(steps: &[Step], folder: &Path, programs: &Path, address: &str) -> Vec
         .current_dir(folder)
         .env(
             "PATH",
-            format!("{0}:{0}/examples:{path}", programs.display()),
+            format!(
+                "{}:{1}:{1}/examples:{path}",
+                wrapped.display(),
+                programs.display()
+            ),
         )
+        .env("TRUNKLINE_SERVER", format!("http://{address}"))
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a file handle can be doubled"))
         .stderr(file)
