@@ -16,6 +16,10 @@ use clap::Parser as _;
 use options::{Options, Role};
 use std::process::ExitCode;
 
+/// The same as in the program `trunkline`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();

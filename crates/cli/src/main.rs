@@ -29,6 +29,10 @@ use client::Client;
 use failure::Failure;
 use std::io::{self, BufWriter, Write};
 
+/// Many small allocations made on one thread and freed on another: mimalloc is built for it, and W1a gains a twentieth by it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let args = Args::parse();
     let mut out = BufWriter::new(io::stdout());

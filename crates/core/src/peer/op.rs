@@ -1,0 +1,248 @@
+//! Requests: what clients and operators ask of the engine. Each is answered by exactly one [`Reply`](super::Reply) or refused.
+
+use crate::egress::{Destination, JobState, NewJob};
+use crate::ids::{JobId, Nonce, RunId, RunKey};
+use crate::payload::{Name, Payload};
+use crate::run::RunStatus;
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+
+/// A request.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Op {
+    /// Start a run.
+    #[n(0)]
+    Start(#[n(0)] Start),
+    /// Send a signal to a run. Answered by `Reply::Done`.
+    #[n(1)]
+    Signal {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// The channel.
+        #[n(1)]
+        channel: Name,
+        /// The value.
+        #[n(2)]
+        payload: Payload,
+        /// A repeat with the same nonce is dropped.
+        #[n(3)]
+        nonce: Nonce,
+    },
+    /// Answer once the run has ended: `Reply::Outcome`.
+    #[n(2)]
+    AwaitOutcome {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+    },
+    /// Describe a run: `Reply::Run`.
+    #[n(3)]
+    DescribeRun {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+    },
+    /// A run's history, from entry `from` on: `Reply::History`.
+    #[n(4)]
+    History {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// The first entry wanted.
+        #[n(1)]
+        from: u32,
+    },
+    /// The value of a property: `Reply::Property`.
+    #[n(5)]
+    Property {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// The property's name.
+        #[n(1)]
+        name: Name,
+    },
+    /// Ask a run to cancel: `Reply::Done`.
+    #[n(6)]
+    Cancel {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// Why.
+        #[n(1)]
+        reason: Name,
+    },
+    /// End a run without asking its code: `Reply::Done`.
+    #[n(7)]
+    Terminate {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// Why.
+        #[n(1)]
+        reason: Name,
+    },
+    /// Hold a run back: `Reply::Done`.
+    #[n(8)]
+    Pause {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+    },
+    /// Let a paused run go on: `Reply::Done`.
+    #[n(9)]
+    Resume {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+    },
+    /// List runs of one shard: `Reply::Runs`. The engine asks shard after shard.
+    #[n(10)]
+    ListRuns(#[n(0)] RunFilter),
+    /// Create or replace a destination: `Reply::Done`.
+    #[n(11)]
+    PutDestination {
+        /// The destination.
+        #[n(0)]
+        destination: Destination,
+    },
+    /// Describe a destination and its work: `Reply::Destination`.
+    #[n(12)]
+    DescribeDestination {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+    },
+    /// All destinations of one shard: `Reply::Destinations`.
+    #[n(13)]
+    ListDestinations,
+    /// Accept jobs for one destination: `Reply::Jobs`. All or none.
+    #[n(14)]
+    CreateJobs {
+        /// The jobs with their identities; one whose identity is known is not accepted twice.
+        #[n(0)]
+        jobs: Vec<(JobId, NewJob)>,
+    },
+    /// Describe a job: `Reply::Job`.
+    #[n(15)]
+    DescribeJob {
+        /// Its destination.
+        #[n(0)]
+        destination: Name,
+        /// Its identity.
+        #[n(1)]
+        job: JobId,
+    },
+    /// List jobs of a destination: `Reply::JobList`.
+    #[n(16)]
+    ListJobs {
+        /// The destination.
+        #[n(0)]
+        destination: Name,
+        /// Only jobs in this state.
+        #[n(1)]
+        state: Option<JobState>,
+        /// Only jobs of this lane.
+        #[n(2)]
+        lane: Option<Name>,
+        /// Go on after this job.
+        #[n(3)]
+        after: Option<JobId>,
+        /// At most so many.
+        #[n(4)]
+        limit: u32,
+    },
+    /// Put a dead letter back to the end of its lane, with all its attempts: `Reply::Done`.
+    #[n(17)]
+    ReplayJob {
+        /// The destination.
+        #[n(0)]
+        destination: Name,
+        /// The dead job.
+        #[n(1)]
+        job: JobId,
+    },
+    /// Cancel a pending or dead job: `Reply::Done`.
+    #[n(18)]
+    CancelJob {
+        /// The destination.
+        #[n(0)]
+        destination: Name,
+        /// The job.
+        #[n(1)]
+        job: JobId,
+    },
+    /// Counters of one shard: `Reply::Counters`.
+    #[n(19)]
+    Counters,
+    /// What a run waits for: `Reply::Waits`.
+    #[n(20)]
+    Waits {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+    },
+}
+
+/// A request to start a run.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Start {
+    /// Workflow and id.
+    #[n(0)]
+    pub run: RunId,
+    /// The version; absent: the newest that a worker registered. The engine fills it in.
+    #[n(1)]
+    pub version: Option<u32>,
+    /// The workflow's argument.
+    #[n(2)]
+    pub input: Payload,
+    /// Tags.
+    #[n(3)]
+    pub tags: Vec<Name>,
+    /// A repeat with the same nonce gets the same answer, whatever `on_conflict` says.
+    #[n(4)]
+    pub nonce: Nonce,
+    /// What to do if the id is taken.
+    #[n(5)]
+    pub on_conflict: OnConflict,
+    /// True: answer with `Reply::Outcome` when the run has ended; false: with `Reply::Started` when it is accepted.
+    #[n(6)]
+    pub wait: bool,
+}
+
+/// What to do if the id of a new run is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum OnConflict {
+    /// Refuse.
+    #[default]
+    #[n(0)]
+    Reject,
+    /// Answer for the run that has it.
+    #[n(1)]
+    Attach,
+}
+
+/// Which runs to list.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct RunFilter {
+    /// Only of this workflow.
+    #[n(0)]
+    pub workflow: Option<Name>,
+    /// Only in this status.
+    #[n(1)]
+    pub status: Option<RunStatus>,
+    /// Only with this tag.
+    #[n(2)]
+    pub tag: Option<Name>,
+    /// Only with this id.
+    #[n(3)]
+    pub id: Option<Name>,
+    /// Go on after this run.
+    #[n(4)]
+    pub after: Option<RunKey>,
+    /// At most so many.
+    #[n(5)]
+    pub limit: u32,
+}

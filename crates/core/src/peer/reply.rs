@@ -1,0 +1,197 @@
+//! Answers to requests, and refusals.
+
+use crate::code::Code;
+use crate::egress::{Destination, Job};
+use crate::entry::Outcome;
+use crate::ids::{JobId, RunKey};
+use crate::payload::{Name, Payload};
+use crate::run::{Run, RunStatus};
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+
+/// The answer to a request.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Reply {
+    /// Done, and durable.
+    #[n(0)]
+    Done,
+    /// The run is accepted, and durable.
+    #[n(1)]
+    Started {
+        /// False if the run was there before.
+        #[n(0)]
+        created: bool,
+        /// The version it is pinned to.
+        #[n(1)]
+        version: u32,
+    },
+    /// How a run ended.
+    #[n(2)]
+    Outcome {
+        /// Its final status.
+        #[n(0)]
+        status: RunStatus,
+        /// The value or the failure.
+        #[n(1)]
+        outcome: Outcome,
+    },
+    /// A run.
+    #[n(3)]
+    Run(#[n(0)] Run),
+    /// Part of a run's history.
+    #[n(4)]
+    History {
+        /// The index of the first entry in `chunks`.
+        #[n(0)]
+        from: u32,
+        /// Chunks as in [`Turn::chunks`]; the last may be followed by more.
+        #[n(1)]
+        chunks: Vec<Payload>,
+        /// Where to go on; absent at the end.
+        #[n(2)]
+        next: Option<u32>,
+    },
+    /// A property's value.
+    #[n(5)]
+    Property(#[n(0)] Payload),
+    /// A page of runs.
+    #[n(6)]
+    Runs {
+        /// The runs, in the order of their keys.
+        #[n(0)]
+        runs: Vec<Run>,
+        /// Where to go on; absent at the end of the shard.
+        #[n(1)]
+        next: Option<RunKey>,
+    },
+    /// A destination and its work.
+    #[n(7)]
+    Destination(#[n(0)] DestinationStatus),
+    /// All destinations of the shard.
+    #[n(8)]
+    Destinations(#[n(0)] Vec<DestinationStatus>),
+    /// The jobs are accepted, and durable.
+    #[n(9)]
+    Jobs {
+        /// Accepted now.
+        #[n(0)]
+        accepted: u32,
+        /// Known before.
+        #[n(1)]
+        known: u32,
+    },
+    /// A job.
+    #[n(10)]
+    Job {
+        /// The job.
+        #[n(0)]
+        job: Job,
+        /// What it waits for, in words; absent when it waits for nothing or is settled.
+        #[n(1)]
+        blocked_on: Option<Name>,
+    },
+    /// A page of jobs.
+    #[n(11)]
+    JobList {
+        /// The jobs.
+        #[n(0)]
+        jobs: Vec<Job>,
+        /// Where to go on; absent at the end.
+        #[n(1)]
+        next: Option<JobId>,
+    },
+    /// Counters.
+    #[n(12)]
+    Counters(#[n(0)] Counters),
+    /// What a run waits for, in words, one line each.
+    #[n(13)]
+    Waits(#[n(0)] Vec<Name>),
+}
+
+/// A destination and how its work stands.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct DestinationStatus {
+    /// The destination.
+    #[n(0)]
+    pub destination: Destination,
+    /// Jobs waiting.
+    #[n(1)]
+    pub pending: u64,
+    /// Jobs being delivered.
+    #[n(2)]
+    pub in_flight: u64,
+    /// Jobs delivered, since the destination was made.
+    #[n(3)]
+    pub succeeded: u64,
+    /// Dead letters, as they stand now.
+    #[n(4)]
+    pub dead: u64,
+    /// Lanes with work.
+    #[n(5)]
+    pub lanes: u64,
+    /// What holds the whole destination back, in words.
+    #[n(6)]
+    pub blocked_on: Option<Name>,
+}
+
+/// Counters of a shard, or the sum of several.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct Counters {
+    /// Runs by status, in the order of [`RunStatus::ALL`].
+    #[n(0)]
+    pub runs: [u64; 6],
+    /// Runs ready for a turn and not with a worker.
+    #[n(1)]
+    pub turns_ready: u64,
+    /// Turns with workers.
+    #[n(2)]
+    pub turns_in_flight: u64,
+    /// Tasks ready and not with a worker.
+    #[n(3)]
+    pub tasks_ready: u64,
+    /// Tasks with workers.
+    #[n(4)]
+    pub tasks_in_flight: u64,
+    /// Tasks waiting for their next attempt.
+    #[n(5)]
+    pub tasks_delayed: u64,
+    /// Timers set.
+    #[n(6)]
+    pub timers: u64,
+    /// Jobs waiting.
+    #[n(7)]
+    pub jobs_pending: u64,
+    /// Jobs being delivered.
+    #[n(8)]
+    pub jobs_in_flight: u64,
+    /// Jobs delivered.
+    #[n(9)]
+    pub jobs_succeeded: u64,
+    /// Dead letters.
+    #[n(10)]
+    pub jobs_dead: u64,
+    /// Messages to other shards that wait for their acknowledgement.
+    #[n(11)]
+    pub outbox: u64,
+}
+
+/// A request that was refused: nothing has changed.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Rejection {
+    /// Which rule refused it.
+    #[n(0)]
+    pub code: Code,
+    /// What exactly, for a person.
+    #[n(1)]
+    pub detail: Name,
+}
+
+impl Rejection {
+    /// A refusal under `code`.
+    pub fn new(code: Code, detail: impl Into<Name>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+}
