@@ -69,7 +69,7 @@ impl Endpoint {
         }
     }
 
-    /// The server at `url`, such as `http://127.0.0.1:7070`.
+    /// The server at `url`, such as `http://127.0.0.1:7411`.
     #[must_use]
     pub fn remote(url: &str) -> Self {
         Self::new(url, remote::Remote::new(url))
