@@ -26,6 +26,7 @@ pub mod explain;
 pub mod failure;
 pub mod frame;
 pub mod history;
+pub mod history_file;
 pub mod json;
 pub mod name;
 pub mod openapi;

@@ -93,6 +93,7 @@ codes! {
     78 UnknownTask 404 "the service has no such task",
     79 PayloadMismatch 400 "a payload does not have the type that the code expects",
     90 Internal 500 "an error inside Trunkline",
+    94 HistoryFileInvalid 400 "the file is no history that this version reads",
 }
 
 impl fmt::Display for Code {
