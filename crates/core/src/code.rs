@@ -92,6 +92,9 @@ codes! {
     77 RunTerminated 409 "the run was terminated",
     78 UnknownTask 404 "the service has no such task",
     79 PayloadMismatch 400 "a payload does not have the type that the code expects",
+    86 CronInvalid 400 "a rule of when to fire is not usable",
+    87 ZoneUnknown 400 "there is no such time zone",
+    88 ScheduleInvalid 400 "the schedule's settings are not usable",
     90 Internal 500 "an error inside Trunkline",
     94 HistoryFileInvalid 400 "the file is no history that this version reads",
 }

@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod calendar;
 pub mod code;
 pub mod effect;
 pub mod egress;
@@ -40,5 +41,6 @@ pub mod policy;
 pub mod queue;
 pub mod row;
 pub mod run;
+pub mod schedule;
 pub mod shard;
 pub mod time;
