@@ -38,6 +38,12 @@ pub struct StartRun {
     /// How long to wait, in milliseconds; absent: 30 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How long the run may take, in milliseconds, until it is ended with the status `timed_out`; absent: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_timeout_ms: Option<u64>,
+    /// When it begins; absent, or past: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<Time>,
 }
 
 /// What to do if the id of a new run is taken.
@@ -49,6 +55,8 @@ pub enum OnConflictBody {
     Reject,
     /// Answer for the run that has it.
     Attach,
+    /// Terminate the run that has it, and start the new one in its place.
+    Replace,
 }
 
 impl StartRun {
@@ -69,8 +77,11 @@ impl StartRun {
             on_conflict: match self.on_conflict {
                 OnConflictBody::Reject => OnConflict::Reject,
                 OnConflictBody::Attach => OnConflict::Attach,
+                OnConflictBody::Replace => OnConflict::Replace,
             },
             wait: false,
+            timeout_ms: self.run_timeout_ms,
+            start_at: self.start_at.map(|at| at.0),
         })
     }
 }
@@ -150,7 +161,7 @@ pub struct RunBody {
     pub id: String,
     /// The version it is pinned to.
     pub version: u32,
-    /// `running`, `paused`, `completed`, `failed`, `cancelled` or `terminated`.
+    /// `running`, `paused`, `scheduled`, `completed`, `failed`, `cancelled`, `terminated` or `timed_out`.
     pub status: String,
     /// Its tags, sorted.
     pub tags: Vec<String>,
@@ -195,7 +206,7 @@ impl From<&Run> for RunBody {
             workflow: run.id.workflow.as_str().to_owned(),
             id: run.id.id.as_str().to_owned(),
             version: run.version,
-            status: run.status.as_str().to_owned(),
+            status: run.status_shown().to_owned(),
             tags: texts(&run.tags),
             started_at: run.started_at.into(),
             finished_at: run.finished_at.map(Time::from),

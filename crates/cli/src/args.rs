@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use trunkline_api::timestamp::Time;
 
 /// Durable workflows and ordered deliveries.
 #[derive(Parser, Debug)]
@@ -222,6 +223,15 @@ pub(crate) struct StartArgs {
     /// If the id is taken, answer for the run that has it
     #[arg(long)]
     pub(crate) attach: bool,
+    /// If the id is taken, terminate the run that has it and start the new one in its place
+    #[arg(long, conflicts_with = "attach")]
+    pub(crate) replace: bool,
+    /// End the run with the status timed_out if it takes longer than this, in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub(crate) timeout_ms: Option<u64>,
+    /// Accept the run now and have it begin at this time, such as 2030-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) start_at: Option<Time>,
     /// Wait for the end, and print the result
     #[arg(long)]
     pub(crate) wait: bool,
@@ -230,12 +240,18 @@ pub(crate) struct StartArgs {
     pub(crate) json: bool,
 }
 
+/// A time as it is written in requests.
+fn time(text: &str) -> Result<Time, String> {
+    let time = trunkline_api::timestamp::parse(text).map(Time);
+    time.ok_or_else(|| "it is not a time such as 2030-01-31T08:00:00Z".to_owned())
+}
+
 #[derive(ClapArgs, Debug)]
 pub(crate) struct RunListArgs {
     /// Only of this workflow
     #[arg(long)]
     pub(crate) workflow: Option<String>,
-    /// Only in this status: running, paused, completed, failed, cancelled or terminated
+    /// Only in this status: running, paused, completed, failed, cancelled, terminated or timed_out
     #[arg(long)]
     pub(crate) status: Option<String>,
     /// Only with this tag

@@ -71,13 +71,15 @@ fn start(args: StartArgs, client: &Client, out: &mut dyn Write) -> Result<(), Fa
         input: Some(json_of("--input", &input)?),
         version: args.version,
         tags: args.tags,
-        on_conflict: if args.attach {
-            OnConflictBody::Attach
-        } else {
-            OnConflictBody::Reject
+        on_conflict: match (args.attach, args.replace) {
+            (true, _) => OnConflictBody::Attach,
+            (_, true) => OnConflictBody::Replace,
+            _ => OnConflictBody::Reject,
         },
         wait: false,
         timeout_ms: None,
+        run_timeout_ms: args.timeout_ms,
+        start_at: args.start_at,
     };
     if args.wait {
         // The first request waits as long as one may; what takes longer is asked for again.

@@ -80,6 +80,8 @@ codes! {
     46 AddressInUse 503 "the address to listen on is taken",
     47 ConfigInvalid 400 "a setting is not usable",
     48 ServerUnreachable 503 "the server does not answer",
+    51 RunReplaced 409 "another run has taken the id of the run",
+    52 RunTimedOut 504 "the run took longer than its time-out",
     60 CsvColumns 400 "the CSV file lacks columns",
     61 CsvLine 400 "a line of the CSV file is broken",
     70 TaskPanicked 500 "the task panicked",

@@ -9,10 +9,6 @@ use alloc::boxed::Box;
 /// Something to do in the outside world. Held back until its commit is durable; lost in a crash before that, and then
 /// wanted again by the recovered state.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all effects are `Tell`, and a box for each would cost more"
-)]
 pub enum Effect {
     /// Tell a peer something. Dropped if it is gone.
     Tell {

@@ -158,6 +158,12 @@ pub fn destination_shard(name: &str, shards: u16) -> ShardId {
     shard_of(hash(*b"dst", &[name.as_bytes()]), shards)
 }
 
+/// The shard that owns the schedule `name`.
+#[must_use]
+pub fn schedule_shard(name: &str, shards: u16) -> ShardId {
+    shard_of(hash(*b"sch", &[name.as_bytes()]), shards)
+}
+
 /// Key ranges: equal slices of the space of hashes, in order.
 fn shard_of(hash: u128, shards: u16) -> ShardId {
     let upper = (hash >> 96) as u64;

@@ -1,9 +1,11 @@
 //! Inputs: everything that can happen to a shard.
 
 use crate::egress::{Delivery, NewJob};
-use crate::ids::{JobId, PeerId, RequestId, ShardId, Token};
-use crate::payload::Name;
-use crate::peer::{FromPeer, Op};
+use crate::entry::Outcome;
+use crate::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId, Token};
+use crate::payload::{Name, Payload};
+use crate::peer::{FromPeer, Op, Rejection, Start};
+use crate::run::{Origin, RunStatus};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -82,4 +84,106 @@ pub enum Message {
         #[n(1)]
         source: Name,
     },
+    /// Start a run for a run or a schedule, which is told when it ends.
+    #[n(1)]
+    StartRun {
+        /// The run. Its nonce is not looked at: the origin is as good as one.
+        #[n(0)]
+        start: Start,
+        /// Who wants it.
+        #[n(1)]
+        origin: Origin,
+        /// True: `RunStarted` is wanted also if it is accepted.
+        #[n(2)]
+        announce: bool,
+    },
+    /// What became of `StartRun`.
+    #[n(2)]
+    RunStarted {
+        /// Who wanted it.
+        #[n(0)]
+        origin: Origin,
+        /// The run.
+        #[n(1)]
+        run: RunId,
+        /// Why it was not started; absent: it was, or was there.
+        #[n(2)]
+        refused: Option<Rejection>,
+    },
+    /// A run has ended that the origin had started, or attached to.
+    #[n(3)]
+    RunEnded {
+        /// Who is told.
+        #[n(0)]
+        origin: Origin,
+        /// The run.
+        #[n(1)]
+        run: RunId,
+        /// Its final status.
+        #[n(2)]
+        status: RunStatus,
+        /// The value or the failure.
+        #[n(3)]
+        outcome: Outcome,
+    },
+    /// End a run.
+    #[n(4)]
+    EndRun {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// Whether its code is asked.
+        #[n(1)]
+        how: EndHow,
+        /// Why, for a person.
+        #[n(2)]
+        reason: Name,
+        /// Only if this is who started it: a later run under the same id is not meant.
+        #[n(3)]
+        only_of: Option<Origin>,
+        /// Who wants to know whether that was possible.
+        #[n(4)]
+        answer_to: Option<Origin>,
+    },
+    /// A signal from a run.
+    #[n(5)]
+    Signal {
+        /// The run that gets it.
+        #[n(0)]
+        run: RunId,
+        /// The channel.
+        #[n(1)]
+        channel: Name,
+        /// The value.
+        #[n(2)]
+        payload: Payload,
+        /// A repeat with the same nonce is dropped.
+        #[n(3)]
+        nonce: Nonce,
+        /// Who wants to know whether it was taken.
+        #[n(4)]
+        answer_to: Option<Origin>,
+    },
+    /// The answer to `EndRun`, `Signal` and their like.
+    #[n(6)]
+    Answered {
+        /// Who wanted to know.
+        #[n(0)]
+        origin: Origin,
+        /// Why it was not possible; absent: it is done.
+        #[n(1)]
+        refused: Option<Rejection>,
+    },
+}
+
+/// How a run is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum EndHow {
+    /// Its code is asked to come to an end, and cleans up.
+    #[n(0)]
+    Cancel,
+    /// At once, without asking its code.
+    #[n(1)]
+    Terminate,
 }

@@ -70,6 +70,93 @@ pub struct Run {
     /// True once a cancellation has been asked for.
     #[n(17)]
     pub cancelling: bool,
+    /// Who started it, if that was not a client: its end is told there.
+    #[n(20)]
+    pub origin: Option<Origin>,
+    /// When it is ended if it has not ended by then.
+    #[n(21)]
+    pub timeout_at: Option<Timestamp>,
+    /// Children that it has started and whose end it has not heard of; absent: none.
+    #[n(22)]
+    pub open_children: Option<u32>,
+    /// How often it has continued as new; absent: never.
+    #[n(23)]
+    pub generation: Option<Generation>,
+    /// Who else is to be told of its end: runs that found it there when they wanted to start it.
+    #[n(24)]
+    pub listeners: Option<Vec<Origin>>,
+    /// Before this it gets no turn; absent: it may have begun.
+    #[n(32)]
+    pub start_at: Option<Timestamp>,
+}
+
+impl Run {
+    /// True if a timer is set for it: by its code, for its time-out, or for its start.
+    #[must_use]
+    pub fn has_timers(&self) -> bool {
+        self.open_timers > 0 || self.timeout_at.is_some() || self.start_at.is_some()
+    }
+
+    /// Where it stands, for a person: a run that is to begin later is `scheduled`.
+    #[must_use]
+    pub fn status_shown(&self) -> &'static str {
+        if self.status == RunStatus::Running && self.start_at.is_some() {
+            "scheduled"
+        } else {
+            self.status.as_str()
+        }
+    }
+
+    /// When the present generation began: with the run it names what is fenced by generation, such as the ids of jobs. No two
+    /// generations of a run have the same.
+    #[must_use]
+    pub fn began_at(&self) -> Timestamp {
+        self.generation
+            .as_ref()
+            .map_or(self.started_at, |generation| generation.began_at)
+    }
+}
+
+/// A run's life between two times that it continues as new.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Generation {
+    /// Its number: 1 after the run has continued as new for the first time.
+    #[n(0)]
+    pub number: u32,
+    /// When it began. Later than the one before, also within one millisecond.
+    #[n(1)]
+    pub began_at: Timestamp,
+    /// The newest nonces of the signals of earlier generations, whose histories are gone: a repeat is still recognised.
+    #[n(2)]
+    pub nonces: Vec<Nonce>,
+}
+
+/// Who wants to know how something ends: what it is told goes there.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode)]
+pub enum Origin {
+    /// A run, with one of its commands.
+    #[n(0)]
+    Run {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// When the run's generation began, so that no other is answered.
+        #[n(1)]
+        began_at: Timestamp,
+        /// The command.
+        #[n(2)]
+        command: CommandId,
+    },
+    /// A schedule.
+    #[n(1)]
+    Schedule {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+        /// The time that this start was due.
+        #[n(1)]
+        at: Timestamp,
+    },
 }
 
 /// Where a run stands.
@@ -77,7 +164,7 @@ pub struct Run {
 /// ```text
 /// running ⇄ paused
 ///    │        │
-///    └────────┴──▶ completed | failed | cancelled | terminated     (final)
+///    └────────┴──▶ completed | failed | cancelled | terminated | timed_out     (final)
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 #[cbor(index_only)]
@@ -97,20 +184,24 @@ pub enum RunStatus {
     /// It ended after a request to cancel.
     #[n(4)]
     Cancelled,
-    /// An operator ended it.
+    /// An operator, or a parent, ended it.
     #[n(5)]
     Terminated,
+    /// It did not end within its time-out.
+    #[n(6)]
+    TimedOut,
 }
 
 impl RunStatus {
     /// All statuses, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Running,
         Self::Paused,
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
         Self::Terminated,
+        Self::TimedOut,
     ];
 
     /// True if the run has ended: nothing changes it any more.
@@ -129,6 +220,7 @@ impl RunStatus {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Terminated => "terminated",
+            Self::TimedOut => "timed_out",
         }
     }
 }

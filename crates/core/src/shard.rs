@@ -13,7 +13,9 @@ mod hot;
 mod invariants;
 mod jobs;
 mod mail;
+mod post;
 mod runs;
+mod starts;
 mod sweep;
 mod task_table;
 mod tasks;
@@ -21,7 +23,7 @@ mod timers;
 mod turns;
 
 use crate::ids::{CommandId, PeerId, RunKey, ShardId, Token};
-use crate::input::Input;
+use crate::input::{Input, Message};
 use crate::io::Io;
 use crate::output::Output;
 use crate::payload::Name;
@@ -104,10 +106,12 @@ pub struct Shard {
     timers: timers::Timers,
     egress: egress::Egress,
     mail: mail::Mail,
+    /// Messages to this shard itself, to be taken before the input ends.
+    posted: VecDeque<Message>,
     sweep: sweep::Sweep,
     workflows: BTreeMap<Name, u32>,
     /// Runs by status, in the order of `RunStatus::ALL`.
-    runs_by_status: [u64; 6],
+    runs_by_status: [u64; 7],
 }
 
 /// Bits of a token that count within an epoch: a million leases a second for half a year.
@@ -138,9 +142,10 @@ impl Shard {
             timers: timers::Timers::default(),
             egress: egress::Egress::default(),
             mail: mail::Mail::default(),
+            posted: VecDeque::new(),
             sweep: sweep::Sweep::default(),
             workflows: BTreeMap::new(),
-            runs_by_status: [0; 6],
+            runs_by_status: [0; 7],
         };
         shard.open_workflows(&io);
         shard.open_runs(&io);
@@ -191,6 +196,7 @@ impl Shard {
             }
             Input::Tick => self.tick(io),
         }
+        self.take_posted(io);
     }
 
     fn request(&mut self, io: &mut Io<'_>, asker: runs::Asker, op: Op) {

@@ -3,7 +3,7 @@
 use trunkline_core::egress::{Delivery, NewJob};
 use trunkline_core::entry::{Command, Outcome};
 use trunkline_core::input::{Input, Message};
-use trunkline_core::peer::{FromPeer, Op, Reply, ToPeer, TurnDone};
+use trunkline_core::peer::{FromPeer, Op, Reply, Start, ToPeer, TurnDone};
 
 /// What any message takes, beside its payloads.
 const BASE_BYTES: usize = 256;
@@ -13,10 +13,7 @@ pub(crate) fn of_input(input: &Input) -> usize {
         + match input {
             Input::Request { op, .. } => of_op(op),
             Input::Report { report, .. } => of_report(report),
-            Input::Message {
-                message: Message::CreateJobs { jobs, .. },
-                ..
-            } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
+            Input::Message { message, .. } => of_message(message),
             Input::Delivered {
                 delivery: Delivery::Answered { excerpt, .. },
                 ..
@@ -25,9 +22,23 @@ pub(crate) fn of_input(input: &Input) -> usize {
         }
 }
 
+fn of_message(message: &Message) -> usize {
+    match message {
+        Message::CreateJobs { jobs, .. } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
+        Message::StartRun { start, .. } => of_start(start),
+        Message::RunEnded { outcome, .. } => of_outcome(outcome),
+        Message::Signal { payload, .. } => payload.len(),
+        Message::RunStarted { .. } | Message::EndRun { .. } | Message::Answered { .. } => 0,
+    }
+}
+
+fn of_start(start: &Start) -> usize {
+    start.input.len() + 32 * start.tags.len()
+}
+
 fn of_op(op: &Op) -> usize {
     match op {
-        Op::Start(start) => start.input.len() + 32 * start.tags.len(),
+        Op::Start(start) => of_start(start),
         Op::Signal { payload, .. } => payload.len(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         _ => 0,

@@ -73,7 +73,7 @@ pub(crate) async fn show(
 ) -> Answer {
     let run = name::run(&workflow, &id)?;
     let mut body = match app.ask(Op::DescribeRun { run: run.clone() }).await? {
-        Reply::Run(run) => RunBody::from(&run),
+        Reply::Run(run) => RunBody::from(&*run),
         other => return Err(unexpected(&other).into()),
     };
     body.waits = Some(match app.ask(Op::Waits { run }).await? {

@@ -58,7 +58,7 @@ pub(crate) async fn outcome(app: &App, run: &RunId, wait: Duration) -> Result<Ru
     }
     match app.ask(Op::DescribeRun { run: run.clone() }).await? {
         Reply::Run(run) => {
-            let body = RunBody::from(&run);
+            let body = RunBody::from(&*run);
             Ok(RunResult {
                 status: body.status,
                 result: body.result,

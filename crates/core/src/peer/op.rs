@@ -4,6 +4,7 @@ use crate::egress::{Destination, JobState, NewJob};
 use crate::ids::{JobId, Nonce, RunId, RunKey};
 use crate::payload::{Name, Payload};
 use crate::run::RunStatus;
+use crate::time::Timestamp;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -209,6 +210,12 @@ pub struct Start {
     /// True: answer with `Reply::Outcome` when the run has ended; false: with `Reply::Started` when it is accepted.
     #[n(6)]
     pub wait: bool,
+    /// How long it may take from its start until it is ended with the status `timed_out`; absent: without end.
+    #[n(8)]
+    pub timeout_ms: Option<u64>,
+    /// When it gets its first turn; absent: at once.
+    #[n(11)]
+    pub start_at: Option<Timestamp>,
 }
 
 /// What to do if the id of a new run is taken.
@@ -222,6 +229,9 @@ pub enum OnConflict {
     /// Answer for the run that has it.
     #[n(1)]
     Attach,
+    /// End the run that has it, without asking its code, and start the new one in its place.
+    #[n(2)]
+    Replace,
 }
 
 /// Which runs to list.

@@ -6,6 +6,7 @@ use crate::entry::Outcome;
 use crate::ids::{JobId, RunKey};
 use crate::payload::{Name, Payload};
 use crate::run::{Run, RunStatus};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -37,7 +38,7 @@ pub enum Reply {
     },
     /// A run.
     #[n(3)]
-    Run(#[n(0)] Run),
+    Run(#[n(0)] Box<Run>),
     /// Part of a run's history.
     #[n(4)]
     History {
@@ -139,7 +140,7 @@ pub struct DestinationStatus {
 pub struct Counters {
     /// Runs by status, in the order of [`RunStatus::ALL`].
     #[n(0)]
-    pub runs: [u64; 6],
+    pub runs: [u64; 7],
     /// Runs ready for a turn and not with a worker.
     #[n(1)]
     pub turns_ready: u64,

@@ -106,6 +106,7 @@ impl Hot {
     /// True if the run is ready for a turn that nobody has.
     pub(crate) fn wants_turn(&self) -> bool {
         self.run.status == RunStatus::Running
+            && self.run.start_at.is_none()
             && self.turn.is_none()
             && (self.run.unconsumed > 0
                 || (!self.run.open_steps.is_empty() && self.steps_with.is_none()))

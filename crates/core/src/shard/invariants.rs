@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 pub const INVARIANTS: [(&str, &str); 7] = [
     (
         "RUN-COUNTS",
-        "a run's counts of open tasks and timers are the numbers of its task and timer rows",
+        "a run's counts of open tasks and timers are the numbers of its task and timer rows; its time-out and its start are timers too",
     ),
     (
         "RUN-FINAL",
@@ -100,7 +100,9 @@ impl Shard {
                 timers.get(key).copied().unwrap_or(0),
             );
             let is_final = run.status.is_final();
-            if !is_final && open != (run.open_tasks as usize, run.open_timers as usize) {
+            let own = [run.timeout_at, run.start_at].iter().flatten().count();
+            let counted = (run.open_tasks as usize, run.open_timers as usize + own);
+            if !is_final && open != counted {
                 return Err(broken(
                     "RUN-COUNTS",
                     format!("{}: rows {open:?}, {run:?}", run.id),
@@ -115,7 +117,8 @@ impl Shard {
             if lengths.sum::<u32>() != run.entries || run.entries == 0 {
                 return Err(broken("RUN-HISTORY", format!("{}", run.id)));
             }
-            let wanting = run.status == RunStatus::Running && run.unconsumed > 0;
+            let wanting =
+                run.status == RunStatus::Running && run.start_at.is_none() && run.unconsumed > 0;
             let hot = self.runs.hot_run(*key);
             if wanting && !hot.is_some_and(|hot| hot.queued || hot.turn.is_some()) {
                 return Err(broken("RUN-WAKE", format!("{} is in no line", run.id)));

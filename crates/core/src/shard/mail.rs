@@ -105,11 +105,7 @@ impl Shard {
         // A message from beyond a gap cannot come from a sender that keeps the order; it will be sent again.
         if sequence == *taken + 1 {
             *taken = sequence;
-            match message {
-                Message::CreateJobs { jobs, source } => {
-                    self.create_jobs(io, jobs, Some(&source));
-                }
-            }
+            self.take(io, message);
         }
         let taken = self.mail.taken.get(&from).copied().unwrap_or(0);
         self.mail.acknowledge.insert(from, taken);

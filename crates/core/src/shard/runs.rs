@@ -1,4 +1,4 @@
-//! What is asked of runs: start, signal, cancel, look at, hold back, end. How they move on is in `turns`.
+//! What is asked of runs: signal, cancel, look at, hold back, end. How they start is in `starts`, how they move on in `turns`.
 
 use super::Shard;
 use super::history::chunk_len;
@@ -8,10 +8,9 @@ use crate::entry::{Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Nonce, PeerId, RequestId, RunId, RunKey};
 use crate::io::{Io, decode};
-use crate::limits::{PAGE_MAX, SCAN_MAX, TAGS_MAX};
+use crate::limits::{PAGE_MAX, SCAN_MAX};
 use crate::payload::{Name, Payload};
-use crate::peer::{OnConflict, Rejection, Reply, RunFilter, Start, ToPeer};
-use crate::policy::scramble;
+use crate::peer::{Rejection, Reply, RunFilter, ToPeer};
 use crate::row::{Kind, run_of_key};
 use crate::run::{Run, RunStatus};
 use alloc::boxed::Box;
@@ -38,7 +37,11 @@ impl Shard {
     }
 
     /// The run that a user names, if it has not ended.
-    fn find_live(&mut self, io: &Io<'_>, id: &RunId) -> Result<(RunKey, Box<Hot>), Rejection> {
+    pub(super) fn find_live(
+        &mut self,
+        io: &Io<'_>,
+        id: &RunId,
+    ) -> Result<(RunKey, Box<Hot>), Rejection> {
         let (key, hot) = self.find(io, id)?;
         if hot.run.status.is_final() {
             let detail = format!("run `{id}` is {}", hot.run.status.as_str());
@@ -46,94 +49,6 @@ impl Shard {
             return Err(Rejection::new(Code::RunFinished, detail));
         }
         Ok((key, hot))
-    }
-
-    pub(super) fn start(&mut self, io: &mut Io<'_>, asker: Asker, start: Start) {
-        let key = start.run.key();
-        if let Some(mut hot) = self.load(io, key) {
-            let run = &hot.run;
-            let refusal = if run.id != start.run {
-                Some((Code::KeyCollision, format!("`{}` has the same key", run.id)))
-            } else if (start.nonce != Nonce(0) && run.nonce == start.nonce)
-                || start.on_conflict == OnConflict::Attach
-            {
-                None
-            } else {
-                let status = run.status.as_str();
-                Some((
-                    Code::RunExists,
-                    format!("run `{}` exists and is {status}", run.id),
-                ))
-            };
-            match refusal {
-                Some((code, detail)) => io.reply(asker, Err(Rejection::new(code, detail))),
-                None if start.wait => self.answer_or_wait(io, asker, key, &mut hot),
-                None => {
-                    let version = hot.run.version;
-                    io.reply(
-                        asker,
-                        Ok(Reply::Started {
-                            created: false,
-                            version,
-                        }),
-                    );
-                }
-            }
-            return self.keep(key, hot);
-        }
-        let mut tags = start.tags;
-        tags.sort();
-        tags.dedup();
-        if tags.len() > TAGS_MAX {
-            let detail = format!("{} tags, and {TAGS_MAX} is the limit", tags.len());
-            return io.reply(asker, Err(Rejection::new(Code::TooManyTags, detail)));
-        }
-        let version = start.version.unwrap_or(0);
-        let mut hot = Hot::new(Run {
-            id: start.run,
-            version,
-            status: RunStatus::Running,
-            tags,
-            started_at: io.now,
-            finished_at: None,
-            outcome: None,
-            entries: 0,
-            chunks: 0,
-            consumed: 0,
-            unconsumed: 0,
-            open_steps: Vec::new(),
-            open_tasks: 0,
-            open_timers: 0,
-            nonce: start.nonce,
-            properties: Vec::new(),
-            paused_because: None,
-            cancelling: false,
-            signals: 0,
-            history_bytes: 0,
-        });
-        self.runs_by_status[RunStatus::Running as usize] += 1;
-        let seed = scramble(key.0 as u64 ^ io.now.0);
-        self.notify(
-            io,
-            key,
-            &mut hot,
-            Notification::Started {
-                input: start.input,
-                seed,
-            },
-        );
-        if start.wait {
-            self.add_waiter(key, &mut hot, asker);
-        } else {
-            io.reply(
-                asker,
-                Ok(Reply::Started {
-                    created: true,
-                    version,
-                }),
-            );
-        }
-        self.keep(key, hot);
     }
 
     pub(super) fn await_outcome(&mut self, io: &mut Io<'_>, asker: Asker, run: &RunId) {
@@ -146,7 +61,13 @@ impl Shard {
         }
     }
 
-    fn answer_or_wait(&mut self, io: &mut Io<'_>, asker: Asker, key: RunKey, hot: &mut Hot) {
+    pub(super) fn answer_or_wait(
+        &mut self,
+        io: &mut Io<'_>,
+        asker: Asker,
+        key: RunKey,
+        hot: &mut Hot,
+    ) {
         if let Some(outcome) = hot.run.outcome.clone() {
             let status = hot.run.status;
             io.reply(asker, Ok(Reply::Outcome { status, outcome }));
@@ -214,7 +135,12 @@ impl Shard {
         reason: Name,
     ) -> Result<Reply, Rejection> {
         let (key, mut hot) = self.find_live(io, run)?;
-        if !hot.run.cancelling {
+        if hot.run.start_at.is_some() {
+            // Its code has not begun, so there is nothing to clean up.
+            let failure = Failure::new(FailureKind::Cancelled, "TL0076", reason);
+            let (status, outcome) = (RunStatus::Cancelled, Outcome::Failed(failure));
+            self.finish(io, key, &mut hot, status, outcome);
+        } else if !hot.run.cancelling {
             hot.run.cancelling = true;
             self.notify(io, key, &mut hot, Notification::CancelRequested { reason });
         }
@@ -277,7 +203,7 @@ impl Shard {
         let (key, hot) = self.find(io, run)?;
         let described = described(&hot);
         self.keep(key, hot);
-        Ok(Reply::Run(described))
+        Ok(Reply::Run(Box::new(described)))
     }
 
     pub(super) fn property(
@@ -423,7 +349,7 @@ impl Shard {
             self.abandon_tasks(io, key);
             hot.run.open_tasks = 0;
         }
-        if hot.run.open_timers > 0 {
+        if hot.run.has_timers() {
             self.cancel_timers(io, key);
             hot.run.open_timers = 0;
         }
@@ -434,6 +360,8 @@ impl Shard {
         }
         self.end_turn(hot);
         hot.holder = None;
+        hot.run.start_at = None;
+        self.tell_origins(io, hot, status, &outcome);
         for asker in self.take_waiters(key, hot) {
             io.reply(
                 asker,

@@ -142,6 +142,11 @@ impl Shard {
         if !run.status.is_final() {
             return self.keep(key, hot);
         }
+        self.forget_rows(io, key, run);
+    }
+
+    /// Removes every row of a run that has ended.
+    pub(super) fn forget_rows(&mut self, io: &mut Io<'_>, key: RunKey, run: &Run) {
         self.runs_by_status[run.status as usize] -= 1;
         for chunk in 0..run.chunks {
             io.delete(&self.keys.history(key, chunk));

@@ -20,6 +20,11 @@ pub(crate) struct Timers {
     by_run: BTreeMap<(RunKey, CommandId), Timestamp>,
 }
 
+/// Stands for a run's time-out among its timers. Code never gets that far: a history ends before.
+pub(super) const RUN_TIMEOUT: CommandId = CommandId(u32::MAX);
+/// Stands for the time of a delayed start.
+pub(super) const RUN_START: CommandId = CommandId(u32::MAX - 1);
+
 /// Timers fired in one input, so that an outage with a million of them does not make one commit of them all.
 const FIRED_AT_ONCE_MAX: usize = 10_000;
 
@@ -115,7 +120,13 @@ impl Shard {
                     let Some(mut hot) = self.load(io, run) else {
                         continue;
                     };
-                    if !hot.run.status.is_final() {
+                    if hot.run.status.is_final() {
+                        // It has ended within this very batch.
+                    } else if command == RUN_TIMEOUT {
+                        self.run_timed_out(io, run, &mut hot);
+                    } else if command == RUN_START {
+                        self.start_due(&mut hot);
+                    } else {
                         hot.run.open_timers -= 1;
                         self.notify(io, run, &mut hot, Notification::TimerFired { command });
                     }
@@ -130,7 +141,12 @@ impl Shard {
     pub(super) fn timer_waits(&self, io: &Io<'_>, run: RunKey, waits: &mut Vec<Name>) {
         for (command, at) in self.timers.of_run(run) {
             let ms = at.since_ms(io.now);
-            waits.push(Name::from(format!("timer {}, due in {ms} ms", command.0)));
+            let wait = match command {
+                RUN_TIMEOUT => continue,
+                RUN_START => format!("its start, due in {ms} ms"),
+                _ => format!("timer {}, due in {ms} ms", command.0),
+            };
+            waits.push(Name::from(wait));
         }
     }
 }

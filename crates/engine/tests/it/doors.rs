@@ -64,7 +64,7 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
         let answer = mailbox.recv().await.unwrap().pop().unwrap();
         assert_eq!(answer, ToPeer::Reply(request, Err(refused)));
     }
-    assert_eq!(engine.counters().await.runs, [0; 6]);
+    assert_eq!(engine.counters().await.runs, [0; 7]);
     engine.shutdown(PATIENCE).await;
 }
 

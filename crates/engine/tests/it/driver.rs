@@ -113,6 +113,8 @@ fn begin(id: u32) -> (ShardId, Input) {
             nonce: Nonce(0),
             on_conflict: OnConflict::Reject,
             wait: false,
+            timeout_ms: None,
+            start_at: None,
         }),
     };
     (run.key().shard(SHARDS), input)

@@ -68,6 +68,8 @@ fn start(workflow: &str, id: &str, input: &str) -> Op {
         nonce: Nonce(0),
         on_conflict: OnConflict::Reject,
         wait: false,
+        timeout_ms: None,
+        start_at: None,
     })
 }
 
@@ -85,7 +87,7 @@ async fn describe(engine: &Engine, workflow: &str, id: &str) -> Run {
         run: RunId::new(workflow, id),
     };
     match engine.request(op).await.unwrap() {
-        Reply::Run(run) => run,
+        Reply::Run(run) => *run,
         other => panic!("asked for a run, got {other:?}"),
     }
 }

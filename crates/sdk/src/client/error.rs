@@ -82,8 +82,10 @@ pub enum RunError<E> {
     Failed(E, Report),
     /// The run ended after a request to cancel.
     Cancelled(Report),
-    /// An operator ended the run.
+    /// An operator, a parent or a run that took its id ended the run.
     Terminated(Report),
+    /// The run did not end within its time-out.
+    TimedOut(Report),
     /// The run ended with an error that is not of its workflow's error type.
     Broken(Report),
     /// The result could not be asked for.
@@ -98,6 +100,7 @@ impl<E: Fault> RunError<E> {
             Outcome::Failed(failure) => Err(match status {
                 RunStatus::Cancelled => Self::Cancelled(Report(failure)),
                 RunStatus::Terminated => Self::Terminated(Report(failure)),
+                RunStatus::TimedOut => Self::TimedOut(Report(failure)),
                 _ => match E::from_failure(&failure) {
                     Some(error) => Self::Failed(error, Report(failure)),
                     None => Self::Broken(Report(failure)),
@@ -124,6 +127,7 @@ impl<E> RunError<E> {
             Self::Failed(_, report)
             | Self::Cancelled(report)
             | Self::Terminated(report)
+            | Self::TimedOut(report)
             | Self::Broken(report) => Some(report.failure()),
             Self::Client(_) => None,
         }
@@ -142,6 +146,7 @@ impl<E> fmt::Display for RunError<E> {
             Self::Failed(_, report) | Self::Broken(report) => write!(f, "the run failed: {report}"),
             Self::Cancelled(report) => write!(f, "the run was cancelled: {report}"),
             Self::Terminated(report) => write!(f, "the run was terminated: {report}"),
+            Self::TimedOut(report) => write!(f, "the run timed out: {report}"),
             Self::Client(error) => error.fmt(f),
         }
     }

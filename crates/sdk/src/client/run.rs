@@ -239,7 +239,7 @@ impl UntypedRun {
     pub async fn describe(&self) -> Result<Run, ClientError> {
         let run = self.id.clone();
         match self.client.request(Op::DescribeRun { run }).await? {
-            Reply::Run(run) => Ok(run),
+            Reply::Run(run) => Ok(*run),
             other => Err(ClientError::unexpected(&other)),
         }
     }

@@ -3,12 +3,15 @@
 use super::{Client, ClientError, RunError, RunHandle};
 use crate::nonce::nonce;
 use crate::payload;
+use crate::span::whole_ms;
 use crate::workflow::Workflow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 use trunkline_api::core::ids::{Nonce, RunId};
 use trunkline_api::core::payload::Name;
 use trunkline_api::core::peer::{OnConflict, Op, Reply, Start};
+use trunkline_api::core::time::Timestamp;
 
 /// A run to be started. Nothing happens until [`start`](Self::start) or [`execute`](Self::execute).
 #[must_use = "nothing happens until `start` or `execute`"]
@@ -19,6 +22,8 @@ pub struct StartRun<W> {
     tags: Vec<Name>,
     nonce: Nonce,
     on_conflict: OnConflict,
+    timeout_ms: Option<u64>,
+    start_at: Option<Timestamp>,
     types: PhantomData<fn() -> W>,
 }
 
@@ -31,6 +36,8 @@ impl<W: Workflow> StartRun<W> {
             tags: Vec::new(),
             nonce: nonce(),
             on_conflict: OnConflict::Reject,
+            timeout_ms: None,
+            start_at: None,
             types: PhantomData,
         }
     }
@@ -50,6 +57,25 @@ impl<W: Workflow> StartRun<W> {
     /// If there is a run with this id, answers for it; else the start is refused with `TL0011`.
     pub fn attach(mut self) -> Self {
         self.on_conflict = OnConflict::Attach;
+        self
+    }
+
+    /// If there is a run with this id, it is terminated and the new one takes its place: those who wait for the old one are
+    /// told so.
+    pub fn replace(mut self) -> Self {
+        self.on_conflict = OnConflict::Replace;
+        self
+    }
+
+    /// How long the run may take. Then it is ended, without asking its code, with the status `timed_out`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout_ms = Some(whole_ms(timeout));
+        self
+    }
+
+    /// Accepts the run now, and has it begin at `at`. Signals that come before are kept for it.
+    pub fn start_at(mut self, at: Timestamp) -> Self {
+        self.start_at = Some(at);
         self
     }
 
@@ -103,6 +129,8 @@ impl<W: Workflow> StartRun<W> {
             nonce: self.nonce,
             on_conflict: self.on_conflict,
             wait,
+            timeout_ms: self.timeout_ms,
+            start_at: self.start_at,
         }))
     }
 }

@@ -100,7 +100,7 @@ async fn wrong_types_and_ranges_are_refused() {
         "{}",
         "[]",
         "7",
-        r#"{"id":"1","on_conflict":"replace"}"#,
+        r#"{"id":"1","on_conflict":"explode"}"#,
         r#"{"id":"1","wait":true,"timeout_ms":60001}"#,
     ] {
         server.post(RUNS, body).await.refused_with("TL0003");

@@ -330,6 +330,8 @@ pub(super) fn start_of(id: &str) -> Start {
         nonce: Nonce(0),
         on_conflict: OnConflict::Reject,
         wait: false,
+        timeout_ms: None,
+        start_at: None,
     }
 }
 
