@@ -31,6 +31,7 @@ pub mod json;
 pub mod name;
 pub mod openapi;
 pub mod problem;
+pub mod replay;
 pub mod route;
 pub mod run;
 pub mod timestamp;

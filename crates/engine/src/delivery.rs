@@ -82,8 +82,6 @@ impl Deliveries {
                 let node = Arc::clone(&node);
                 tokio::spawn(async move {
                     let delivery = call.make(&node.deliveries.client).await;
-                    node.deliveries.in_flight.fetch_sub(1, Ordering::SeqCst);
-                    subtract(&node.figures.deliveries_in_flight, 1);
                     node.submit(
                         call.shard,
                         Input::Delivered {
@@ -93,6 +91,9 @@ impl Deliveries {
                             delivery,
                         },
                     );
+                    // Afterwards: until then it is under way.
+                    node.deliveries.in_flight.fetch_sub(1, Ordering::SeqCst);
+                    subtract(&node.figures.deliveries_in_flight, 1);
                 });
             }
         });

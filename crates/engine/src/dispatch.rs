@@ -216,6 +216,12 @@ impl Slots {
         grow(&self.tasks, before.1, abilities.task_slots);
     }
 
+    /// True if nothing is with the worker but attempts that `asleep` knows.
+    pub(crate) fn is_at_rest(&self, asleep: &dyn Fn(RunKey, Token) -> bool) -> bool {
+        let held = self.held();
+        held.turns.is_empty() && held.tasks.iter().all(|(run, token)| asleep(*run, *token))
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! The engine: a handle on everything.
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
 use crate::health::Health;
@@ -9,6 +10,7 @@ use crate::node::Node;
 use crate::open::{self, Opened};
 use crate::session::Session;
 use crate::stats::Stats;
+use crate::virtual_clock::VirtualClock;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -84,11 +86,37 @@ impl Engine {
         config: &Config,
         runtime: Handle,
     ) -> Result<Self, OpenError> {
+        Self::open_with(&disk, config, Clock::default(), runtime)
+    }
+
+    /// The same with a clock that stands still until it is moved, for tests.
+    ///
+    /// # Errors
+    /// As for [`Engine::open`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the disk is given away when the engine opens"
+    )]
+    pub fn open_virtual(
+        disk: Arc<dyn Disk>,
+        config: &Config,
+        clock: Arc<VirtualClock>,
+        runtime: Handle,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(&disk, config, Clock::Virtual(clock), runtime)
+    }
+
+    fn open_with(
+        disk: &Arc<dyn Disk>,
+        config: &Config,
+        clock: Clock,
+        runtime: Handle,
+    ) -> Result<Self, OpenError> {
         let Opened {
             folder,
             node,
             threads,
-        } = open::open(&disk, config, runtime.clone())?;
+        } = open::open(disk, config, clock, runtime.clone())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 node,
@@ -254,7 +282,7 @@ impl Engine {
             && self.node().deliveries.are_done()
     }
 
-    fn node(&self) -> &Arc<Node> {
+    pub(crate) fn node(&self) -> &Arc<Node> {
         &self.inner.node
     }
 }

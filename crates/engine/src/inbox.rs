@@ -3,12 +3,13 @@
 //! It is taken whole each time. It is not bounded itself, because reports of workers must get in; requests of clients are
 //! refused at the door while [`Inbox::is_overloaded`].
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use trunkline_core::ids::ShardId;
 use trunkline_core::input::Input;
+use trunkline_core::time::Timestamp;
 
 /// Where the inputs of a shard thread wait.
 #[derive(Debug, Default)]
@@ -20,12 +21,16 @@ pub(crate) struct Inbox {
     bytes: AtomicUsize,
     /// The thread has ready work that found no worker: it wants to be woken when a slot is freed.
     hungry: AtomicBool,
+    /// On a virtual clock: what the thread waits for, in milliseconds; the largest number if for nothing.
+    deadline_ms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     taken: Taken,
     parked: bool,
+    /// How often something came in.
+    changes: u64,
 }
 
 /// Everything that waited.
@@ -110,19 +115,27 @@ impl Inbox {
 
     fn change(&self, change: impl FnOnce(&mut Taken)) {
         let mut waiting = self.lock();
+        waiting.changes = waiting.changes.wrapping_add(1);
         change(&mut waiting.taken);
         if std::mem::take(&mut waiting.parked) {
             self.arrived.notify_one();
         }
     }
 
-    /// Takes everything into `into`, which is empty; parks until there is something, or for `limit`. True if it parked.
-    pub(crate) fn take(&self, into: &mut Taken, limit: Option<Duration>) -> bool {
+    /// Takes everything into `into`, which is empty; parks until there is something, or for `limit`, and calls `rest` before.
+    /// True if it parked.
+    pub(crate) fn take(
+        &self,
+        into: &mut Taken,
+        limit: Option<Duration>,
+        rest: impl FnOnce(),
+    ) -> bool {
         let mut waiting = self.lock();
         let mut parked = false;
         if waiting.taken.is_empty() && limit != Some(Duration::ZERO) {
             parked = true;
             waiting.parked = true;
+            rest();
             waiting = match limit {
                 Some(limit) => {
                     self.arrived
@@ -153,6 +166,24 @@ impl Inbox {
         }
         waiting.taken.checkpointed = false;
         !waiting.taken.halt
+    }
+
+    /// Says what the thread waits for, for those who move a virtual clock.
+    pub(crate) fn set_deadline(&self, deadline: Option<Timestamp>) {
+        let deadline_ms = deadline.map_or(u64::MAX, |deadline| deadline.0);
+        self.deadline_ms.store(deadline_ms, Ordering::SeqCst);
+    }
+
+    /// What the thread waits for, if it has said so.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        let deadline_ms = self.deadline_ms.load(Ordering::SeqCst);
+        (deadline_ms != u64::MAX).then_some(Timestamp(deadline_ms))
+    }
+
+    /// How often something has come in, if the thread is parked and nothing waits for it.
+    pub(crate) fn changes_at_rest(&self) -> Option<u64> {
+        let waiting = self.lock();
+        (waiting.parked && waiting.taken.is_empty()).then_some(waiting.changes)
     }
 
     /// The thread is through with inputs that it took.

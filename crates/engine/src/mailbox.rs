@@ -27,7 +27,8 @@ impl Mailbox {
                 if posted.closed {
                     return None;
                 }
-                if !posted.messages.is_empty() {
+                posted.at_work = !posted.messages.is_empty();
+                if posted.at_work {
                     posted.bytes = 0;
                     return Some(std::mem::take(&mut posted.messages));
                 }
@@ -55,6 +56,8 @@ struct Posted {
     messages: Vec<ToPeer>,
     bytes: usize,
     closed: bool,
+    /// The reader has taken messages, and not come back for more.
+    at_work: bool,
 }
 
 impl Post {
@@ -75,6 +78,12 @@ impl Post {
         drop(posted);
         self.arrived.notify_one();
         fits
+    }
+
+    /// True if the reader has read everything and come back for more.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let posted = self.lock();
+        posted.closed || posted.messages.is_empty() && !posted.at_work
     }
 
     pub(crate) fn close(&self) {

@@ -50,12 +50,18 @@ pub(crate) struct Bounds {
 }
 
 impl Node {
-    pub(crate) fn new(shards: u16, threads: u16, bounds: Bounds, deliveries: Deliveries) -> Self {
+    pub(crate) fn new(
+        shards: u16,
+        threads: u16,
+        bounds: Bounds,
+        clock: Clock,
+        deliveries: Deliveries,
+    ) -> Self {
         let inboxes: Arc<[Arc<Inbox>]> = (0..threads).map(|_| Arc::default()).collect();
         Self {
             shards,
             bounds,
-            clock: Clock::default(),
+            clock,
             vitals: Vitals::new(),
             figures: Figures::default(),
             peers: Peers::new(),

@@ -1,6 +1,7 @@
 //! Opening: the data folder, then every shard thread's store and journal, in parallel, then the threads.
 
 use crate::checkpoint::Keeper;
+use crate::clock::Clock;
 use crate::config::{Config, SHARDS_DEFAULT, threads_default};
 use crate::delivery::Deliveries;
 use crate::driver::{Batch, Driver, Share};
@@ -35,6 +36,7 @@ struct Recovered {
 pub(crate) fn open(
     disk: &Arc<dyn Disk>,
     config: &Config,
+    clock: Clock,
     runtime: tokio::runtime::Handle,
 ) -> Result<Opened, OpenError> {
     let folder = open_folder(Arc::clone(disk), config)?;
@@ -55,7 +57,13 @@ pub(crate) fn open(
         inbox_inputs: config.inbox_inputs_max,
         inbox_bytes: config.inbox_bytes_max,
     };
-    let node = Arc::new(Node::new(shards, threads, bounds, Deliveries::new(runtime)));
+    let node = Arc::new(Node::new(
+        shards,
+        threads,
+        bounds,
+        clock,
+        Deliveries::new(runtime),
+    ));
     let recovered = recover_all(&folder, config, &node, shards, threads)?;
     for (workflow, version) in recovered
         .iter()

@@ -59,9 +59,10 @@ impl ShardThread {
                 Some(Duration::ZERO)
             } else {
                 let deadline = self.driver.next_deadline();
-                deadline.map(|deadline| self.node.clock.until(deadline))
+                self.node.clock.sleep(deadline, &self.inbox)
             };
-            if self.inbox.take(&mut taken, limit) {
+            let rest = || self.node.clock.rest();
+            if self.inbox.take(&mut taken, limit, rest) {
                 add(&self.node.figures.wakeups, 1);
             }
             if taken.halt {

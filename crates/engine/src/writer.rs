@@ -98,11 +98,18 @@ impl Desk {
         self.room.notify_one();
     }
 
-    /// Takes all work into `work`, which is empty; waits for it. False if the writer is to end.
-    fn take(&self, work: &mut Vec<Work>) -> bool {
+    /// True if the writer waits for work, and has released everything.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let heap = self.lock();
+        heap.parked && heap.work.is_empty() && heap.batches == 0
+    }
+
+    /// Takes all work into `work`, which is empty; waits for it, and calls `rest` before. False if the writer is to end.
+    fn take(&self, work: &mut Vec<Work>, rest: impl Fn()) -> bool {
         let mut heap = self.lock();
         while heap.work.is_empty() && !heap.halted {
             heap.parked = true;
+            rest();
             heap = self
                 .arrived
                 .wait_while(heap, |heap| heap.parked)
@@ -153,7 +160,8 @@ impl Writer {
         let mut release = Release::new(Arc::clone(&self.node));
         let mut work = Vec::new();
         let mut journal_bytes = 0;
-        while self.desk.take(&mut work) {
+        let node = Arc::clone(&self.node);
+        while self.desk.take(&mut work, || node.clock.rest()) {
             match self.work(&mut work, &mut release) {
                 Ok(true) => {}
                 Ok(false) => break,

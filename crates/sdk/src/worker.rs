@@ -18,10 +18,12 @@ mod tests;
 use crate::client::ClientError;
 use crate::executor::Strictness;
 use crate::link::{Endpoint, Link};
+use crate::replay::Job;
 use crate::service::Service;
 use crate::workflow::{Typed, Workflow};
 pub use running::RunningWorker;
-use runs::{Definitions, Work};
+pub(crate) use runs::Definitions;
+use runs::Work;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -66,6 +68,7 @@ const DRAIN_LOOK: Duration = Duration::from_millis(5);
 pub struct Worker {
     endpoint: Endpoint,
     name: Option<Name>,
+    build_id: Option<Name>,
     services: HashMap<Name, Service>,
     definitions: Definitions,
     task_slots: u32,
@@ -85,6 +88,7 @@ impl Worker {
         Self {
             endpoint: endpoint.into(),
             name: None,
+            build_id: None,
             services: HashMap::new(),
             definitions: Definitions::new(),
             task_slots: 256,
@@ -169,6 +173,12 @@ impl Worker {
         self
     }
 
+    /// The build of the program, such as a commit: shown with the worker, so that people can tell builds apart.
+    pub fn build_id(mut self, build_id: impl Into<Name>) -> Self {
+        self.build_id = Some(build_id.into());
+        self
+    }
+
     /// Works in the background. Returns once the engine knows the worker's workflows and services, so that runs can be
     /// started; while no engine answers, it waits.
     ///
@@ -192,6 +202,8 @@ impl Worker {
 
     /// Works until the process ends; reconnects when the connection breaks.
     ///
+    /// A program that was started by `trunkline replay` replays histories here instead, and ends.
+    ///
     /// # Errors
     /// If the endpoint's settings are not usable. That a server does not answer is no error: the worker tries again.
     pub async fn run(self) -> Result<(), ClientError> {
@@ -203,6 +215,11 @@ impl Worker {
     /// # Errors
     /// As for [`run`](Self::run).
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), ClientError> {
+        if let Some(job) = Job::of_environment() {
+            // `trunkline replay` started this program for its workflows only. What comes after is for a worker that works.
+            let code = job.carry_out(&self.definitions, self.strictness, self.build_id.as_ref());
+            std::process::exit(code);
+        }
         let mut stop = std::pin::pin!(stop);
         let services = Arc::new(self.services.clone());
         let definitions = Arc::new(self.definitions.clone());

@@ -244,6 +244,25 @@ impl UntypedRun {
         }
     }
 
+    /// The run's history as the engine keeps it, a CBOR array a chunk.
+    pub(crate) async fn chunks(&self) -> Result<Vec<Payload>, ClientError> {
+        let mut all = Vec::new();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let run = self.id.clone();
+            match self.client.request(Op::History { run, from }).await? {
+                Reply::History {
+                    chunks, next: more, ..
+                } => {
+                    all.extend(chunks);
+                    next = more;
+                }
+                other => return Err(ClientError::unexpected(&other)),
+            }
+        }
+        Ok(all)
+    }
+
     async fn done(&self, op: Op) -> Result<(), ClientError> {
         match self.client.request(op).await? {
             Reply::Done => Ok(()),

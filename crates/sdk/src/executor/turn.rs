@@ -31,7 +31,7 @@ pub(crate) struct Player {
 }
 
 /// Notifications that wait to be played, with their index.
-type Fresh = VecDeque<(u32, Timestamp, Notification)>;
+pub(crate) type Fresh = VecDeque<(u32, Timestamp, Notification)>;
 
 impl Player {
     pub(crate) fn new(
@@ -78,6 +78,30 @@ impl Player {
         entries: Vec<Entry>,
         clock: Timestamp,
     ) -> Result<Vec<Command>, Stuck> {
+        let (mut fresh, index) = self.replay_turns(from, entries, clock)?;
+        let is_fresh = !fresh.is_empty();
+        while let Some((_, at, notification)) = fresh.pop_front() {
+            self.deliver(Some(at), clock, notification)?;
+        }
+        let commands = self.take_commands();
+        check_size(&commands)?;
+        if is_fresh || !commands.is_empty() {
+            self.end_turn(index, commands.len());
+        } else {
+            // Nothing new: the history gets no mark of such a turn. It is sent so that open steps are run again.
+            (self.consumed, self.len) = (index, index);
+        }
+        Ok(commands)
+    }
+
+    /// Replays the turns that are recorded in `entries`, which begin at index `from`, and gives what no turn has consumed
+    /// and where the entries end.
+    pub(crate) fn replay_turns(
+        &mut self,
+        from: u32,
+        entries: Vec<Entry>,
+        clock: Timestamp,
+    ) -> Result<(Fresh, u32), Stuck> {
         let mut fresh = Fresh::new();
         let mut entries = entries.into_iter().peekable();
         let mut index = from;
@@ -106,19 +130,7 @@ impl Player {
             }
             index = index.saturating_add(1);
         }
-        let is_fresh = !fresh.is_empty();
-        while let Some((_, at, notification)) = fresh.pop_front() {
-            self.deliver(Some(at), clock, notification)?;
-        }
-        let commands = self.take_commands();
-        check_size(&commands)?;
-        if is_fresh || !commands.is_empty() {
-            self.end_turn(index, commands.len());
-        } else {
-            // Nothing new: the history gets no mark of such a turn. It is sent so that open steps are run again.
-            (self.consumed, self.len) = (index, index);
-        }
-        Ok(commands)
+        Ok((fresh, index))
     }
 
     /// Plays the result of the run's only outstanding command before the engine has seen it.
