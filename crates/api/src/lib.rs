@@ -24,6 +24,7 @@ pub mod cursor;
 pub mod egress;
 pub mod explain;
 pub mod failure;
+pub mod filter;
 pub mod frame;
 pub mod history;
 pub mod history_file;

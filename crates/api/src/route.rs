@@ -63,6 +63,7 @@ pub struct Route {
 routes! {
     Post "/v1/workflows/{workflow}/runs" StartRun "start_run",
     Get "/v1/runs" ListRuns "list_runs",
+    Get "/v1/runs/count" CountRuns "count_runs",
     Get "/v1/workflows/{workflow}/runs/{id}" ShowRun "show_run",
     Get "/v1/workflows/{workflow}/runs/{id}/history" ShowHistory "show_history",
     Get "/v1/workflows/{workflow}/runs/{id}/result" AwaitResult "await_result",

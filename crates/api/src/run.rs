@@ -4,7 +4,7 @@ use crate::core::code::Code;
 use crate::core::entry::Outcome;
 use crate::core::ids::Nonce;
 use crate::core::payload::Payload;
-use crate::core::peer::{OnConflict, RunFilter, Start};
+use crate::core::peer::{OnConflict, Start};
 use crate::core::run::{Run, RunStatus};
 use crate::failure::FailureBody;
 use crate::json::{json_of, payload_of};
@@ -163,6 +163,9 @@ pub struct RunBody {
     pub version: u32,
     /// `running`, `paused`, `scheduled`, `completed`, `failed`, `cancelled`, `terminated` or `timed_out`.
     pub status: String,
+    /// `scheduled` or `suspended`, if it is `running` and not at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
     /// Its tags, sorted.
     pub tags: Vec<String>,
     /// When it was accepted.
@@ -207,6 +210,7 @@ impl From<&Run> for RunBody {
             id: run.id.id.as_str().to_owned(),
             version: run.version,
             status: run.status_shown().to_owned(),
+            phase: run.phase().map(|phase| phase.as_str().to_owned()),
             tags: texts(&run.tags),
             started_at: run.started_at.into(),
             finished_at: run.finished_at.map(Time::from),
@@ -237,68 +241,6 @@ pub struct RunPage {
     pub next_cursor: Option<String>,
 }
 
-/// The query of `GET /v1/runs`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunQuery {
-    /// Only of this workflow.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workflow: Option<String>,
-    /// Only in this status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// Only with this tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
-    /// Only with this id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// At most so many; absent: 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    /// Where to go on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
-}
-
-impl RunQuery {
-    /// The filters, for the cursor.
-    #[must_use]
-    pub fn filters(&self) -> [Option<&str>; 4] {
-        [
-            self.workflow.as_deref(),
-            self.status.as_deref(),
-            self.tag.as_deref(),
-            self.id.as_deref(),
-        ]
-    }
-
-    /// The engine's filter, going on behind the cursor's run.
-    ///
-    /// # Errors
-    /// If a name, the status, the limit or the cursor is not usable.
-    pub fn filter(&self) -> Result<RunFilter, Problem> {
-        let name_of = |what, text: &Option<String>| {
-            text.as_deref()
-                .map(|text| name::name(what, text))
-                .transpose()
-        };
-        Ok(RunFilter {
-            workflow: name_of("workflow", &self.workflow)?,
-            status: self.status.as_deref().map(status_of).transpose()?,
-            tag: name_of("tag", &self.tag)?,
-            id: name_of("id", &self.id)?,
-            after: self
-                .cursor
-                .as_deref()
-                .map(|cursor| crate::cursor::read(cursor, &self.filters()))
-                .transpose()?
-                .map(crate::core::ids::RunKey),
-            limit: limit_of(self.limit)?,
-        })
-    }
-}
-
 /// Rows on a page if the request does not say.
 pub const PAGE_DEFAULT: u32 = 100;
 
@@ -316,17 +258,6 @@ pub fn limit_of(limit: Option<u32>) -> Result<u32, Problem> {
             format!("`limit` is {limit}; it goes from 1 to {PAGE_MAX}"),
         )),
     }
-}
-
-fn status_of(text: &str) -> Result<RunStatus, Problem> {
-    RunStatus::ALL
-        .into_iter()
-        .find(|status| status.as_str() == text)
-        .ok_or_else(|| {
-            let known = RunStatus::ALL.map(RunStatus::as_str).join(", ");
-            let detail = format!("`status` is `{text}`; it is one of {known}");
-            Problem::new(Code::WrongType, detail)
-        })
 }
 
 /// The body of `POST …/cancel` and `POST …/terminate`; it may be left out.

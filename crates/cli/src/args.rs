@@ -1,5 +1,9 @@
 //! What the program understands on its command line.
 
+mod many;
+
+pub(crate) use many::{FilterArgs, RunCountArgs, RunListArgs};
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -145,6 +149,8 @@ pub(crate) enum RunCommand {
     Start(StartArgs),
     /// List runs
     List(RunListArgs),
+    /// Count runs
+    Count(RunCountArgs),
     /// Show a run: where it stands, what happened, what it waits for
     Show {
         #[command(flatten)]
@@ -244,24 +250,6 @@ pub(crate) struct StartArgs {
 fn time(text: &str) -> Result<Time, String> {
     let time = trunkline_api::timestamp::parse(text).map(Time);
     time.ok_or_else(|| "it is not a time such as 2030-01-31T08:00:00Z".to_owned())
-}
-
-#[derive(ClapArgs, Debug)]
-pub(crate) struct RunListArgs {
-    /// Only of this workflow
-    #[arg(long)]
-    pub(crate) workflow: Option<String>,
-    /// Only in this status: running, paused, completed, failed, cancelled, terminated or timed_out
-    #[arg(long)]
-    pub(crate) status: Option<String>,
-    /// Only with this tag
-    #[arg(long)]
-    pub(crate) tag: Option<String>,
-    /// Only with this id
-    #[arg(long)]
-    pub(crate) id: Option<String>,
-    #[command(flatten)]
-    pub(crate) page: PageArgs,
 }
 
 #[derive(ClapArgs, Debug)]

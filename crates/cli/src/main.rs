@@ -17,6 +17,7 @@ mod egress;
 mod explain;
 mod failure;
 mod log;
+mod many;
 mod numbers;
 mod run;
 mod serve;

@@ -3,6 +3,7 @@
 use crate::args::{RunArg, RunCommand, RunListArgs, StartArgs, StopArgs};
 use crate::client::{Client, encoded, query};
 use crate::failure::Failure;
+use crate::many;
 use crate::numbers::{date, shortened};
 use crate::story;
 use crate::table::Table;
@@ -28,6 +29,7 @@ pub(crate) fn carry_out(
     match command {
         RunCommand::Start(args) => start(args, client, out),
         RunCommand::List(args) => list(&args, client, out),
+        RunCommand::Count(args) => many::count(&args, client, out),
         RunCommand::Show { run, json } => show(&run, json, client, out),
         RunCommand::History { run, from, json } => history(&run, from, json, client, out),
         RunCommand::Result { run, wait_ms, json } => result(&run, wait_ms, json, client, out),
@@ -113,18 +115,12 @@ fn start(args: StartArgs, client: &Client, out: &mut dyn Write) -> Result<(), Fa
 }
 
 fn list(args: &RunListArgs, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
-    let limit = args.page.limit.to_string();
-    let answer = client.get(&format!(
-        "/v1/runs{}",
-        query(&[
-            ("workflow", args.workflow.as_deref()),
-            ("status", args.status.as_deref()),
-            ("tag", args.tag.as_deref()),
-            ("id", args.id.as_deref()),
-            ("limit", Some(&limit)),
-            ("cursor", args.page.cursor.as_deref()),
-        ])
-    ))?;
+    let mut parameters = many::parameters(&args.filter)?;
+    parameters.push(format!("limit={}", args.page.limit));
+    if let Some(cursor) = &args.page.cursor {
+        parameters.push(format!("cursor={}", encoded(cursor)));
+    }
+    let answer = client.get(&format!("/v1/runs?{}", parameters.join("&")))?;
     if args.page.json {
         writeln!(out, "{}", answer.text())?;
         return Ok(());

@@ -164,6 +164,12 @@ pub fn schedule_shard(name: &str, shards: u16) -> ShardId {
     shard_of(hash(*b"sch", &[name.as_bytes()]), shards)
 }
 
+/// Where the tag `tag` lies in the index of tags.
+#[must_use]
+pub fn tag_hash(tag: &str) -> u128 {
+    hash(*b"tag", &[tag.as_bytes()])
+}
+
 /// Key ranges: equal slices of the space of hashes, in order.
 fn shard_of(hash: u128, shards: u16) -> ShardId {
     let upper = (hash >> 96) as u64;

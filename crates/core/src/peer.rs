@@ -20,6 +20,7 @@
 //! send task and turn together, in `then`. The turn is accepted only if the result did become the run's next entry; else
 //! the engine takes the result alone and sends the turn again, from entry 0.
 
+mod filter;
 mod op;
 mod reply;
 
@@ -30,7 +31,8 @@ use crate::time::Timestamp;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
-pub use op::{OnConflict, Op, RunFilter, Start};
+pub use filter::{Action, Fitness, RunFilter};
+pub use op::{OnConflict, Op, Start};
 pub use reply::{Counters, DestinationStatus, Rejection, Reply};
 
 /// What a peer tells the engine.

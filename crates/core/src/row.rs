@@ -16,9 +16,10 @@
 //! ib shard:2 from:2                    the last message taken        u64
 //! sh shard:2                           the shard itself              shard::ShardRow
 //! wf shard:2 workflow                  a workflow's newest version   u32
+//! tg shard:2 hash of tag:16 run:16     a run with that tag           its workflow, Name
 //! ```
 
-use crate::ids::{CommandId, JobId, RunKey, ShardId};
+use crate::ids::{CommandId, JobId, RunKey, ShardId, tag_hash};
 use alloc::vec::Vec;
 
 /// The rows of a shard, as of the newest input. Reading cannot fail from here: a store that cannot be read stops the
@@ -58,11 +59,13 @@ pub enum Kind {
     Shard,
     /// The newest version of a workflow that a worker has registered.
     Workflow,
+    /// A run with a tag.
+    Tag,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Run,
         Self::History,
         Self::Property,
@@ -75,6 +78,7 @@ impl Kind {
         Self::Inbox,
         Self::Shard,
         Self::Workflow,
+        Self::Tag,
     ];
 
     /// The two bytes that its keys begin with.
@@ -93,6 +97,7 @@ impl Kind {
             Self::Inbox => b"ib",
             Self::Shard => b"sh",
             Self::Workflow => b"wf",
+            Self::Tag => b"tg",
         }
     }
 }
@@ -225,6 +230,19 @@ impl Keys {
         self.key(Kind::Shard, &[])
     }
 
+    /// A run with a tag.
+    #[must_use]
+    pub fn tag(self, tag: &str, run: RunKey) -> Vec<u8> {
+        let hash = tag_hash(tag).to_be_bytes();
+        self.key(Kind::Tag, &[&hash, &run.0.to_be_bytes()])
+    }
+
+    /// The range of the runs with a tag.
+    #[must_use]
+    pub fn tagged(self, tag: &str) -> (Vec<u8>, Vec<u8>) {
+        self.under(Kind::Tag, &[&tag_hash(tag).to_be_bytes()])
+    }
+
     /// A workflow's newest version.
     #[must_use]
     pub fn workflow(self, name: &str) -> Vec<u8> {
@@ -236,6 +254,13 @@ impl Keys {
 #[must_use]
 pub fn run_of_key(key: &[u8]) -> Option<RunKey> {
     let bytes: [u8; 16] = key.get(4..20)?.try_into().ok()?;
+    Some(RunKey(u128::from_be_bytes(bytes)))
+}
+
+/// The run in a key built by [`Keys::tag`].
+#[must_use]
+pub fn run_of_tag_key(key: &[u8]) -> Option<RunKey> {
+    let bytes: [u8; 16] = key.get(20..36)?.try_into().ok()?;
     Some(RunKey(u128::from_be_bytes(bytes)))
 }
 

@@ -159,6 +159,45 @@ pub enum Origin {
     },
 }
 
+impl Run {
+    /// What a running run does, as far as its row says; nothing if it is at work, held back or ended.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        let at_rest = self.unconsumed == 0 && self.open_steps.is_empty() && self.open_tasks == 0;
+        match self.status {
+            RunStatus::Running if self.start_at.is_some() => Some(Phase::Scheduled),
+            RunStatus::Running if at_rest => Some(Phase::Suspended),
+            _ => None,
+        }
+    }
+}
+
+/// What a running run does: derived from its row, never stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Phase {
+    /// It is accepted, and its time has not come.
+    #[n(0)]
+    Scheduled,
+    /// It does nothing: it waits for a timer, a signal or another run.
+    #[n(1)]
+    Suspended,
+}
+
+impl Phase {
+    /// All phases, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Scheduled, Self::Suspended];
+
+    /// The phase in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
 /// Where a run stands.
 ///
 /// ```text

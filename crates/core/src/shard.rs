@@ -2,7 +2,7 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
@@ -12,11 +12,13 @@ mod history;
 mod hot;
 mod invariants;
 mod jobs;
+mod lists;
 mod mail;
 mod post;
 mod runs;
 mod starts;
 mod sweep;
+mod tags;
 mod task_table;
 mod tasks;
 mod timers;
@@ -218,6 +220,7 @@ impl Shard {
             Op::Pause { run } => self.pause(io, &run),
             Op::Resume { run } => self.resume(io, &run),
             Op::ListRuns(filter) => Ok(self.list_runs(io, &filter)),
+            Op::Count(filter) => Ok(self.count_runs(io, &filter)),
             Op::PutDestination { destination } => self.put_destination(io, destination),
             Op::DescribeDestination { name } => self.describe_destination(io, &name),
             Op::ListDestinations => Ok(self.list_destinations(io)),

@@ -4,6 +4,8 @@
 //! to its shard. What a worker reports cannot be refused that way, because its run would wait for ever: a turn with an
 //! unusable command pauses its run with the reason, a result that is too large becomes a failure of its task.
 
+mod many;
+
 use crate::node::Node;
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
@@ -120,7 +122,7 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::CancelJob {
             destination: to, ..
         } => destination(to),
-        Op::ListRuns(_) | Op::ListDestinations | Op::Counters => None,
+        Op::ListRuns(_) | Op::Count(_) | Op::ListDestinations | Op::Counters => None,
     }
 }
 
@@ -162,7 +164,8 @@ fn check(op: &Op) -> Checked {
         | Op::ListJobs { destination, .. }
         | Op::ReplayJob { destination, .. }
         | Op::CancelJob { destination, .. } => check_name("the destination", destination),
-        Op::ListRuns(_) | Op::ListDestinations | Op::Counters => Ok(()),
+        Op::ListRuns(filter) | Op::Count(filter) => many::check_filter(filter),
+        Op::ListDestinations | Op::Counters => Ok(()),
     }
 }
 

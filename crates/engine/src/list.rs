@@ -97,6 +97,7 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
             let next = next.and_then(|(shard, after)| after.or_else(|| before(shard, node.shards)));
             Ok(Reply::Runs { runs, next })
         }
+        Op::Count(filter) => count_runs(node, filter).await,
         Op::ListDestinations => list_destinations(node).await.map(Reply::Destinations),
         Op::Counters => counters(node).await.map(Reply::Counters),
         _ => Err(unexpected()),
@@ -141,6 +142,33 @@ pub(crate) async fn list_runs(
         }
     }
     Ok((runs, (shard.0 < node.shards).then_some((shard, after))))
+}
+
+/// Counts runs, shard after shard: each is asked again and again until it has been through all of its own.
+async fn count_runs(node: &Node, filter: RunFilter) -> Result<Reply, Rejection> {
+    let mut total = 0;
+    for shard in 0..node.shards {
+        let mut after = None;
+        loop {
+            let rest = RunFilter {
+                after,
+                ..filter.clone()
+            };
+            let Reply::Counted { count, next } = ask(node, ShardId(shard), Op::Count(rest)).await?
+            else {
+                return Err(unexpected());
+            };
+            total += count;
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(Reply::Counted {
+        count: total,
+        next: None,
+    })
 }
 
 /// All destinations, by name.

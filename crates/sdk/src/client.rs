@@ -104,6 +104,17 @@ impl Client {
             other => Err(ClientError::unexpected(&other)),
         }
     }
+
+    /// How many runs match `filter`.
+    ///
+    /// # Errors
+    /// A refusal by the engine, or a lost connection.
+    pub async fn count(&self, filter: RunFilter) -> Result<u64, ClientError> {
+        match self.request(Op::Count(filter)).await? {
+            Reply::Counted { count, .. } => Ok(count),
+            other => Err(ClientError::unexpected(&other)),
+        }
+    }
 }
 
 impl fmt::Debug for Client {

@@ -36,6 +36,7 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
     match operation {
         Operation::StartRun => at(method, runs::start),
         Operation::ListRuns => at(method, runs::list),
+        Operation::CountRuns => at(method, runs::count),
         Operation::ShowRun => at(method, runs::show),
         Operation::ShowHistory => at(method, runs::history),
         Operation::ShowProperty => at(method, runs::property),

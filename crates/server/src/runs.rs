@@ -10,9 +10,13 @@ use axum::response::IntoResponse;
 use std::sync::Arc;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{Op, Reply};
+use trunkline_api::filter::{RunCount, RunQuery};
 use trunkline_api::history::{HistoryPage, entries_in};
-use trunkline_api::run::{HistoryQuery, RunBody, RunPage, RunQuery, RunStarted, StartRun};
-use trunkline_api::{cursor, name};
+use trunkline_api::name;
+use trunkline_api::run::{HistoryQuery, RunBody, RunPage, RunStarted, StartRun};
+
+/// A query as names and values.
+type Pairs = Vec<(String, String)>;
 
 /// `POST /v1/workflows/{workflow}/runs`
 pub(crate) async fn start(
@@ -56,12 +60,26 @@ pub(crate) async fn start(
 }
 
 /// `GET /v1/runs`
-pub(crate) async fn list(State(app): State<Arc<App>>, Asked(query): Asked<RunQuery>) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, Asked(pairs): Asked<Pairs>) -> Answer {
+    let query = RunQuery::parse(pairs)?;
     match app.ask(Op::ListRuns(query.filter()?)).await? {
         Reply::Runs { runs, next } => json(&RunPage {
             runs: runs.iter().map(RunBody::from).collect(),
-            next_cursor: next.map(|next| cursor::write(next.0, &query.filters())),
+            next_cursor: next.map(|next| query.next_cursor(next)),
         }),
+        other => Err(unexpected(&other).into()),
+    }
+}
+
+/// `GET /v1/runs/count`
+pub(crate) async fn count(State(app): State<Arc<App>>, Asked(pairs): Asked<Pairs>) -> Answer {
+    let query = RunQuery::parse(pairs)?;
+    if query.limit.is_some() || query.cursor.is_some() {
+        let detail = "a count has neither `limit` nor `cursor`";
+        return Err(Refusal::new(Code::UnknownField, detail));
+    }
+    match app.ask(Op::Count(query.of.filter()?)).await? {
+        Reply::Counted { count, .. } => json(&RunCount { count }),
         other => Err(unexpected(&other).into()),
     }
 }

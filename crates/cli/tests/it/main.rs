@@ -4,6 +4,7 @@
 
 mod egress;
 mod folders;
+mod many;
 mod program;
 mod runs;
 mod usage;

@@ -172,7 +172,7 @@ fn refusals_are_one_line_with_a_code() {
         error[TL0001]: the body is not well-formed JSON: --input: expected value at line 1 column 1; a text is written with quotes, as in '"text"' (run 'trunkline explain TL0001')
     "#]].assert_eq(&refused(&["run", "start", "Greet", "1", "--input", "you"]));
     expect![[r#"
-        error[TL0003]: a field is missing or has the wrong type: `status` is `going`; it is one of running, paused, completed, failed, cancelled, terminated (run 'trunkline explain TL0003')
+        error[TL0003]: a field is missing or has the wrong type: `status` is `going`; it is one of running, paused, completed, failed, cancelled, terminated, timed_out, scheduled, suspended (run 'trunkline explain TL0003')
     "#]].assert_eq(&refused(&["run", "list", "--status", "going"]));
     server.out(&["run", "start", "Wait", "both"]);
     server.out(&[

@@ -1,9 +1,9 @@
 //! Requests: what clients and operators ask of the engine. Each is answered by exactly one [`Reply`](super::Reply) or refused.
 
+use super::filter::RunFilter;
 use crate::egress::{Destination, JobState, NewJob};
-use crate::ids::{JobId, Nonce, RunId, RunKey};
+use crate::ids::{JobId, Nonce, RunId};
 use crate::payload::{Name, Payload};
-use crate::run::RunStatus;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -184,6 +184,9 @@ pub enum Op {
         #[n(0)]
         run: RunId,
     },
+    /// Count runs of one shard: `Reply::Counted`. The engine asks shard after shard.
+    #[n(29)]
+    Count(#[n(0)] RunFilter),
 }
 
 /// A request to start a run.
@@ -232,27 +235,4 @@ pub enum OnConflict {
     /// End the run that has it, without asking its code, and start the new one in its place.
     #[n(2)]
     Replace,
-}
-
-/// Which runs to list.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
-pub struct RunFilter {
-    /// Only of this workflow.
-    #[n(0)]
-    pub workflow: Option<Name>,
-    /// Only in this status.
-    #[n(1)]
-    pub status: Option<RunStatus>,
-    /// Only with this tag.
-    #[n(2)]
-    pub tag: Option<Name>,
-    /// Only with this id.
-    #[n(3)]
-    pub id: Option<Name>,
-    /// Go on after this run.
-    #[n(4)]
-    pub after: Option<RunKey>,
-    /// At most so many.
-    #[n(5)]
-    pub limit: u32,
 }

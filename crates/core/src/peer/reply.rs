@@ -107,6 +107,16 @@ pub enum Reply {
     /// What a run waits for, in words, one line each.
     #[n(13)]
     Waits(#[n(0)] Vec<Name>),
+    /// How many runs match, or were acted on, as far as one look went.
+    #[n(24)]
+    Counted {
+        /// So many.
+        #[n(0)]
+        count: u64,
+        /// Where to go on; absent at the end of the shard.
+        #[n(1)]
+        next: Option<RunKey>,
+    },
 }
 
 /// A destination and how its work stands.

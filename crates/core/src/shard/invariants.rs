@@ -15,7 +15,7 @@ use core::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// Every invariant that [`Shard::check`] looks at: name and meaning.
-pub const INVARIANTS: [(&str, &str); 7] = [
+pub const INVARIANTS: [(&str, &str); 8] = [
     (
         "RUN-COUNTS",
         "a run's counts of open tasks and timers are the numbers of its task and timer rows; its time-out and its start are timers too",
@@ -39,6 +39,10 @@ pub const INVARIANTS: [(&str, &str); 7] = [
     (
         "TIMER-INDEXED",
         "every timer row is in the index, and the other way round",
+    ),
+    (
+        "TAG-INDEXED",
+        "every tag of every run is in the tag index, and the other way round",
     ),
     (
         "JOB-CONSERVED",
@@ -79,7 +83,31 @@ impl Shard {
                 return Err(broken("TIMER-INDEXED", format!("{run} {command:?}")));
             }
         }
-        self.check_runs(&io, &tasks, &timers)
+        self.check_runs(&io, &tasks, &timers)?;
+        self.check_tags(&io)
+    }
+
+    fn check_tags(&self, io: &Io<'_>) -> Result<(), Violation> {
+        let mut indexed = self.tag_rows(io);
+        let (from, to) = self.keys.all(Kind::Run);
+        let mut tagged = Vec::new();
+        io.scan((&from, &to), &mut |key, value| {
+            let key = run_of_key(key).expect("a run's key");
+            let run: Run = decode(value);
+            for tag in run.tags {
+                tagged.push((self.keys.tag(&tag, key), run.id.workflow.clone()));
+            }
+            true
+        });
+        indexed.sort();
+        tagged.sort();
+        match indexed == tagged {
+            true => Ok(()),
+            false => Err(broken(
+                "TAG-INDEXED",
+                format!("{} rows for {} tags", indexed.len(), tagged.len()),
+            )),
+        }
     }
 
     fn check_runs(

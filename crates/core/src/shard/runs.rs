@@ -7,11 +7,9 @@ use crate::code::Code;
 use crate::entry::{Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Nonce, PeerId, RequestId, RunId, RunKey};
-use crate::io::{Io, decode};
-use crate::limits::{PAGE_MAX, SCAN_MAX};
+use crate::io::Io;
 use crate::payload::{Name, Payload};
-use crate::peer::{Rejection, Reply, RunFilter, ToPeer};
-use crate::row::{Kind, run_of_key};
+use crate::peer::{Rejection, Reply, ToPeer};
 use crate::run::{Run, RunStatus};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -260,43 +258,6 @@ impl Shard {
             chunks,
             next: None,
         })
-    }
-
-    pub(super) fn list_runs(&mut self, io: &mut Io<'_>, filter: &RunFilter) -> Reply {
-        // Runs changed in this batch are not in rows yet.
-        self.seal_runs(io);
-        let limit = filter.limit.clamp(1, PAGE_MAX) as usize;
-        let (mut from, to) = self.keys.all(Kind::Run);
-        if let Some(after) = filter.after {
-            from = self.keys.run(after);
-            from.push(0);
-        }
-        let (mut runs, mut next, mut seen) = (Vec::new(), None, 0);
-        let mut last = None;
-        io.scan((&from, &to), &mut |key, value| {
-            if runs.len() == limit || seen == SCAN_MAX {
-                next = last;
-                return false;
-            }
-            seen += 1;
-            last = run_of_key(key);
-            let run: Run = decode(value);
-            let matches = filter
-                .workflow
-                .as_ref()
-                .is_none_or(|name| *name == run.id.workflow)
-                && filter.status.is_none_or(|status| status == run.status)
-                && filter.id.as_ref().is_none_or(|id| *id == run.id.id)
-                && filter
-                    .tag
-                    .as_ref()
-                    .is_none_or(|tag| run.tags.binary_search(tag).is_ok());
-            if matches {
-                runs.push(run);
-            }
-            true
-        });
-        Reply::Runs { runs, next }
     }
 
     pub(super) fn waits(&mut self, io: &Io<'_>, run: &RunId) -> Result<Reply, Rejection> {

@@ -164,6 +164,7 @@ impl Shard {
             start_at,
         });
         self.runs_by_status[RunStatus::Running as usize] += 1;
+        self.index_tags(io, key, &hot.run);
         if let Some(at) = hot.run.timeout_at {
             self.start_timer(io, key, super::timers::RUN_TIMEOUT, at);
         }

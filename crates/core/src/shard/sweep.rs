@@ -154,6 +154,7 @@ impl Shard {
         for name in &run.properties {
             io.delete(&self.keys.property(key, name));
         }
+        self.forget_tags(io, key, run);
         self.abandon_tasks(io, key);
         io.delete(&self.keys.run(key));
     }

@@ -2,6 +2,7 @@
 
 mod egress;
 mod kept;
+mod lists;
 mod mail;
 mod runs;
 mod signals;

@@ -335,14 +335,8 @@ impl Shard {
                     hot.run.properties.insert(place, name);
                 }
             }
-            Command::AddTags { tags } => {
-                for tag in tags {
-                    if let Err(place) = hot.run.tags.binary_search(&tag) {
-                        hot.run.tags.insert(place, tag);
-                    }
-                }
-            }
-            Command::RemoveTags { tags } => hot.run.tags.retain(|tag| !tags.contains(tag)),
+            Command::AddTags { tags } => self.add_tags(io, key, hot, tags),
+            Command::RemoveTags { tags } => self.remove_tags(io, key, hot, &tags),
             Command::BeginStep { command, .. } => hot.run.open_steps.push(command),
             Command::CreateJob { .. } | Command::Finish { .. } => {}
         }

@@ -63,6 +63,69 @@ async fn every_run_is_on_exactly_one_page() {
 }
 
 #[tokio::test]
+async fn runs_are_counted_and_found_by_what_is_known_of_them() {
+    let server = Server::start().await;
+    tokio::spawn(worker::work(server.address));
+    until_known(&server).await;
+    for number in 0..10 {
+        let tags = if number % 2 == 0 {
+            r#"["even","all"]"#
+        } else {
+            r#"["all"]"#
+        };
+        let start = format!(r#"{{"id":"order-{number}","tags":{tags}}}"#);
+        let answer = server.post("/v1/workflows/Wait/runs", &start).await;
+        assert_eq!(answer.status, 201);
+    }
+    let done = r#"{"id":"hello","input":"x","wait":true,"tags":["all"]}"#;
+    assert_eq!(
+        server.post("/v1/workflows/Greet/runs", done).await.status,
+        201
+    );
+    let waiting = "/v1/runs/count?property.state=waiting&tag=all";
+    server
+        .get_until(waiting, |answer| answer["count"] == 10)
+        .await;
+    for (query, count) in [
+        ("tag=all", 11),
+        ("tag=even", 5),
+        ("tag=even&tag=all", 5),
+        ("tag=even&workflow=Greet", 0),
+        ("tag=never", 0),
+        ("tag=all&status=running", 10),
+        ("tag=all&status=suspended", 10),
+        ("status=scheduled", 0),
+        ("status=completed&tag=all", 1),
+        ("id_prefix=order-", 10),
+        ("id=order-7", 1),
+        ("started_before=2020-01-01T00:00:00Z", 0),
+        ("started_after=2020-01-01T00:00:00Z&tag=all", 11),
+        ("tag=all&finished_after=2020-01-01T00:00:00Z", 1),
+        ("finished_before=2020-01-01T00:00:00Z", 0),
+        ("tag=all&property.state=%22waiting%22", 10),
+        ("property.state=elsewhere", 0),
+        ("property.colour=waiting", 0),
+    ] {
+        let answer = server.get(&format!("/v1/runs/count?{query}")).await;
+        assert_eq!(answer.json()["count"], count, "{query}");
+        let path = format!("/v1/runs?limit=3&{query}");
+        let ids = walk(&server, &path, "runs", "id").await;
+        assert_eq!((ids.len(), distinct(&ids).len()), (count, count), "{query}");
+    }
+    for (query, code) in [
+        ("status=going", "TL0003"),
+        ("colour=red", "TL0002"),
+        ("limit=3", "TL0002"),
+        ("id=a&id=b", "TL0003"),
+        ("started_after=yesterday", "TL0003"),
+        ("tag=", "TL0006"),
+    ] {
+        let path = format!("/v1/runs/count?{query}");
+        server.get(&path).await.refused_with(code);
+    }
+}
+
+#[tokio::test]
 async fn every_job_is_on_exactly_one_page() {
     let server = Server::start().await;
     let put = server

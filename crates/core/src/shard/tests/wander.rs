@@ -54,7 +54,9 @@ impl Walk {
         match self.draw(12) {
             0 => {
                 let id = format!("run-{}", self.draw(RUNS));
-                self.world.start(&id);
+                let mut start = start_of(&id);
+                start.tags = self.some_tags();
+                self.world.ask(Op::Start(start));
             }
             1 => {
                 let run = run_id(&format!("run-{}", self.draw(RUNS)));
@@ -88,14 +90,28 @@ impl Walk {
         self.collect();
     }
 
+    fn some_tags(&mut self) -> Vec<Name> {
+        let number = self.draw(4);
+        let tags = (0..number).map(|_| Name::from(format!("tag-{}", self.draw(3))));
+        tags.collect()
+    }
+
     /// Answers one of the turns seen so far, however old it is.
     fn play_turn(&mut self) {
         let place = self.draw(self.turns.len() as u64) as usize;
         let (peer, turn) = self.turns.swap_remove(place);
         let next = *self.next_command.entry(turn.run.0).or_insert(0);
-        let commands = match self.draw(6) {
+        let commands = match self.draw(7) {
             0 => vec![],
             1 => vec![finish()],
+            6 => vec![
+                Command::AddTags {
+                    tags: self.some_tags(),
+                },
+                Command::RemoveTags {
+                    tags: self.some_tags(),
+                },
+            ],
             2 => {
                 let at = Timestamp(self.world.now + self.draw(3_000));
                 vec![Command::StartTimer {
