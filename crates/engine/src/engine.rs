@@ -142,12 +142,7 @@ impl Engine {
     /// # Errors
     /// The refusal, by the door or by the shard.
     pub async fn request(&self, op: Op) -> Result<Reply, Rejection> {
-        let waits = match &op {
-            Op::AwaitOutcome { .. } => true,
-            Op::Start(start) => start.wait,
-            _ => false,
-        };
-        if !waits {
+        if !op.awaits_an_end() {
             return list::request(self.node(), op).await;
         }
         // A peer of its own: when the caller lets go, the shard forgets that somebody waits.

@@ -55,6 +55,12 @@ mod weight;
 mod workflows;
 mod writer;
 
+/// The simulated disk, for tests with an engine in memory.
+#[cfg(feature = "sim")]
+pub mod sim {
+    pub use trunkline_journal::{CrashPolicy, SimDisk};
+}
+
 pub use config::Config;
 pub use engine::Engine;
 pub use error::OpenError;

@@ -94,6 +94,12 @@ impl Client {
         self.requests.ask(op).await
     }
 
+    /// True if somebody waits for the end of a run, with this client or a clone of it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn awaits_an_end(&self) -> bool {
+        self.requests.await_an_end()
+    }
+
     /// Runs that match `filter`, in the order of their keys, a page at most; `filter.after` goes on behind a run.
     ///
     /// # Errors

@@ -136,6 +136,7 @@ mod step;
 mod task_cx;
 mod task_error;
 pub mod testing;
+mod time;
 mod timer;
 mod worker;
 mod workflow;

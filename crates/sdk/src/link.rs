@@ -11,6 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{FromPeer, Rejection, ToPeer};
 
@@ -37,6 +38,11 @@ pub trait Inbound: Send {
 pub trait Connect: Send + Sync {
     /// Makes a link.
     fn connect(&self) -> Boxed<'_, Result<Link, Rejection>>;
+
+    /// How long to wait before the second attempt; it doubles with each.
+    fn patience(&self) -> Duration {
+        Duration::from_millis(50)
+    }
 }
 
 /// A connection to the engine.
@@ -84,6 +90,10 @@ impl Endpoint {
 
     pub(crate) async fn connect(&self) -> Result<Link, Rejection> {
         self.connect.connect().await
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.connect.patience()
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a task's code has in its hand: the handle to its attempt.
 
+use crate::time::Time;
 use std::sync::atomic::{AtomicBool, Ordering};
-use trunkline_api::core::ids::{CommandId, RunId, RunKey};
+use std::time::Duration;
+use trunkline_api::core::ids::{CommandId, RunId, RunKey, Token};
 use trunkline_api::core::payload::Name;
 use trunkline_api::core::peer::TaskAttempt;
 
@@ -15,10 +17,12 @@ pub struct TaskCx {
     task: Name,
     attempt: u32,
     is_final: AtomicBool,
+    token: Token,
+    time: Time,
 }
 
 impl TaskCx {
-    pub(crate) fn new(attempt: &TaskAttempt) -> Self {
+    pub(crate) fn new(attempt: &TaskAttempt, time: Time) -> Self {
         Self {
             key: attempt.run,
             run: attempt.id.clone(),
@@ -27,6 +31,8 @@ impl TaskCx {
             task: attempt.task.clone(),
             attempt: attempt.attempt,
             is_final: AtomicBool::new(false),
+            token: attempt.token,
+            time,
         }
     }
 
@@ -75,6 +81,12 @@ impl TaskCx {
     pub fn fatal<E>(&self, error: E) -> E {
         self.is_final.store(true, Ordering::Relaxed);
         error
+    }
+
+    /// Lets time pass. In a test bed it is skipped like every other, so a task that polls for something should sleep with
+    /// this rather than with tokio's timer.
+    pub async fn sleep(&self, span: Duration) {
+        self.time.sleep((self.key, self.token), span).await;
     }
 
     pub(crate) fn is_final(&self) -> bool {

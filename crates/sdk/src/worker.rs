@@ -20,6 +20,7 @@ use crate::executor::Strictness;
 use crate::link::{Endpoint, Link};
 use crate::replay::Job;
 use crate::service::Service;
+use crate::time::Time;
 use crate::workflow::{Typed, Workflow};
 pub use running::RunningWorker;
 pub(crate) use runs::Definitions;
@@ -38,8 +39,7 @@ use trunkline_api::core::ids::{RequestId, RunId};
 use trunkline_api::core::payload::Name;
 use trunkline_api::core::peer::{FromPeer, Op, Registration, ToPeer};
 
-/// The delay before the second attempt to connect; it doubles up to [`RECONNECT_MAX`].
-const RECONNECT_INITIAL: Duration = Duration::from_millis(50);
+/// The longest delay between attempts to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
 /// How often a draining worker looks whether its tasks have ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(5);
@@ -80,6 +80,7 @@ pub struct Worker {
     poll_inline: bool,
     drain_timeout: Duration,
     registered: Arc<Notify>,
+    time: Time,
 }
 
 impl Worker {
@@ -100,6 +101,7 @@ impl Worker {
             poll_inline: true,
             drain_timeout: Duration::from_secs(30),
             registered: Arc::default(),
+            time: Time::default(),
         }
     }
 
@@ -179,6 +181,33 @@ impl Worker {
         self
     }
 
+    /// A worker like this one, for an engine whose time is `time`.
+    #[cfg(feature = "testing")]
+    pub(crate) fn copy(
+        &self,
+        endpoint: Endpoint,
+        time: &Arc<crate::testing::time::TestTime>,
+    ) -> Self {
+        Self {
+            endpoint,
+            name: self.name.clone(),
+            build_id: self.build_id.clone(),
+            services: self.services.clone(),
+            definitions: self.definitions.clone(),
+            registered: Arc::default(),
+            time: Time::Test(Arc::clone(time)),
+            // Who kills a worker does not want to wait for it.
+            drain_timeout: Duration::ZERO,
+            ..*self
+        }
+    }
+
+    /// Notified whenever the worker has registered.
+    #[cfg(feature = "testing")]
+    pub(crate) fn registered(&self) -> &Arc<Notify> {
+        &self.registered
+    }
+
     /// Works in the background. Returns once the engine knows the worker's workflows and services, so that runs can be
     /// started; while no engine answers, it waits.
     ///
@@ -223,7 +252,7 @@ impl Worker {
         let mut stop = std::pin::pin!(stop);
         let services = Arc::new(self.services.clone());
         let definitions = Arc::new(self.definitions.clone());
-        let mut delay = RECONNECT_INITIAL;
+        let mut delay = self.endpoint.patience();
         loop {
             let connected = tokio::select! {
                 () = &mut stop => return Ok(()),
@@ -238,7 +267,7 @@ impl Worker {
                     }
                     tracing::warn!(endpoint = ?self.endpoint, "the connection is gone; connecting again");
                     if since.elapsed() > RECONNECT_MAX {
-                        delay = RECONNECT_INITIAL;
+                        delay = self.endpoint.patience();
                     }
                 }
                 Err(rejection) if rejection.code == Code::ConfigInvalid => {
@@ -272,6 +301,7 @@ impl Worker {
             &definitions,
             self.strictness,
             (self.cache_runs, self.cache_bytes),
+            &self.time,
             &outbound,
         );
         let threads = match threads {
@@ -291,7 +321,7 @@ impl Worker {
         ]);
         let tasks = {
             let threads = Arc::clone(&threads);
-            TaskRunner::new(services, self.poll_inline, move |done| {
+            TaskRunner::new(services, self.poll_inline, self.time.clone(), move |done| {
                 threads.send_one(Work::Attempt(done));
             })
         };

@@ -189,6 +189,18 @@ pub enum Op {
     Count(#[n(0)] RunFilter),
 }
 
+impl Op {
+    /// True if the answer comes only when a run has ended.
+    #[must_use]
+    pub fn awaits_an_end(&self) -> bool {
+        match self {
+            Self::AwaitOutcome { .. } => true,
+            Self::Start(start) => start.wait,
+            _ => false,
+        }
+    }
+}
+
 /// A request to start a run.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct Start {

@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 use trunkline_api::core::ids::RequestId;
 use trunkline_api::core::peer::{FromPeer, Op, Rejection, Reply, ToPeer};
 
-const RECONNECT_INITIAL: Duration = Duration::from_millis(50);
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
 
 type Answer = oneshot::Sender<Result<Reply, Rejection>>;
@@ -37,6 +36,9 @@ struct Table {
     /// What has not been handed to a link yet.
     queue: Vec<FromPeer>,
     closed: bool,
+    /// What was in the queue is being handed to a link.
+    #[cfg(feature = "testing")]
+    sending: bool,
 }
 
 impl Requests {
@@ -62,6 +64,14 @@ impl Requests {
             // A task that panicked has closed the connection too.
             let _ = connected.await;
         }
+    }
+
+    /// True if somebody waits for the end of a run, and the engine knows everything that was asked.
+    #[cfg(feature = "testing")]
+    pub(super) fn await_an_end(&self) -> bool {
+        let table = self.shared.lock();
+        let mut waiting = table.waiting.values();
+        table.queue.is_empty() && !table.sending && waiting.any(|(op, _)| op.awaits_an_end())
     }
 
     pub(super) async fn ask(&self, op: Op) -> Result<Reply, ClientError> {
@@ -180,7 +190,7 @@ async fn keep_connected(endpoint: Endpoint, link: Link, shared: Arc<Shared>) {
 
 async fn stay_connected(endpoint: &Endpoint, link: Link, shared: &Shared) {
     let mut link = Some(link);
-    let mut delay = RECONNECT_INITIAL;
+    let mut delay = endpoint.patience();
     while !shared.is_closed() {
         let connected = match link.take() {
             Some(link) => Ok(link),
@@ -190,7 +200,7 @@ async fn stay_connected(endpoint: &Endpoint, link: Link, shared: &Shared) {
             Ok(link) => {
                 shared.queue_again();
                 if serve(link, shared).await {
-                    delay = RECONNECT_INITIAL;
+                    delay = endpoint.patience();
                 }
                 if shared.is_closed() {
                     return;
@@ -219,10 +229,18 @@ async fn serve(link: Link, shared: &Shared) -> bool {
     loop {
         let (batch, closed) = {
             let mut table = shared.lock();
+            #[cfg(feature = "testing")]
+            {
+                table.sending = !table.queue.is_empty();
+            }
             (std::mem::take(&mut table.queue), table.closed)
         };
         if !batch.is_empty() {
             outbound.send(batch);
+            #[cfg(feature = "testing")]
+            {
+                shared.lock().sending = false;
+            }
         }
         if closed {
             outbound.close().await;

@@ -11,6 +11,7 @@ use super::task_runner::{AttemptDone, settled};
 use crate::executor::{Ahead, Player, Strictness, Stuck};
 use crate::ledger::Identity;
 use crate::step::{OutcomeFuture, StepClosure};
+use crate::time::Time;
 use crate::workflow::Definition;
 use futures_util::FutureExt;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -70,13 +71,6 @@ struct Clock {
     heard: Instant,
 }
 
-impl Clock {
-    fn now(self) -> Timestamp {
-        let passed = u64::try_from(self.heard.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.said.plus_ms(passed)
-    }
-}
-
 /// The definitions that a worker has, by name and version.
 pub(crate) type Definitions = HashMap<(Name, u32), Arc<dyn Definition>>;
 
@@ -92,6 +86,7 @@ pub(crate) struct Runs {
     /// Steps to begin once what is being taken in is done with: a run of many short steps must not pile up the stack.
     steps: VecDeque<(RunKey, CommandId, StepClosure)>,
     launch: Launch,
+    time: Time,
     out: Vec<FromPeer>,
 }
 
@@ -104,6 +99,7 @@ impl Runs {
         strictness: Strictness,
         runs_max: usize,
         bytes_max: usize,
+        time: Time,
         launch: impl Fn(RunKey, CommandId, OutcomeFuture) + Send + 'static,
     ) -> Self {
         Self {
@@ -114,8 +110,14 @@ impl Runs {
             time_readers: HashSet::new(),
             steps: VecDeque::new(),
             launch: Box::new(launch),
+            time,
             out: Vec::new(),
         }
+    }
+
+    /// Everything has been taken in, and what came of it was sent.
+    pub(crate) fn rest(&self) {
+        self.time.rest();
     }
 
     /// What is to be sent, in order.
@@ -324,7 +326,7 @@ impl Runs {
         }
         let mut held = self.parked.take(run)?;
         let from = held.player.consumed();
-        let clock = held.clock.now();
+        let clock = self.time.at_engine(held.clock.said, held.clock.heard);
         match held.player.play_ahead(notification, clock) {
             Ok(Ahead::Played(commands)) => {
                 let done = TurnDone {

@@ -6,6 +6,7 @@ use super::runs::{Definitions, Runs, Work};
 use super::task_runner::AttemptDone;
 use crate::executor::Strictness;
 use crate::payload;
+use crate::time::Time;
 use crate::workflow::{Typed, Workflow};
 use serde::Serialize;
 use std::fmt::Write;
@@ -336,6 +337,7 @@ fn runs<W: Workflow>(cache_runs: usize, strictness: Strictness) -> Runs {
         strictness,
         cache_runs,
         64 << 20,
+        Time::default(),
         |_, _, _| panic!("steps in scripts end at once"),
     )
 }

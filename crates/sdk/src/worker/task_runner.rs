@@ -4,6 +4,7 @@ use crate::executor::panic_failure;
 use crate::payload::coded;
 use crate::service::Service;
 use crate::task_cx::TaskCx;
+use crate::time::Time;
 use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -40,6 +41,7 @@ pub(crate) struct TaskRunner {
     waiting: Arc<Mutex<HashMap<AttemptKey, oneshot::Sender<()>>>>,
     in_flight: Arc<AtomicUsize>,
     poll_inline: bool,
+    time: Time,
     done: Done,
 }
 
@@ -47,6 +49,7 @@ impl TaskRunner {
     pub(crate) fn new(
         services: Arc<HashMap<Name, Service>>,
         poll_inline: bool,
+        time: Time,
         done: impl Fn(AttemptDone) + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl TaskRunner {
             waiting: Arc::default(),
             in_flight: Arc::default(),
             poll_inline,
+            time,
             done: Arc::new(done),
         }
     }
@@ -72,7 +76,7 @@ impl TaskRunner {
             token,
             outcome,
         };
-        let cx = Arc::new(TaskCx::new(&attempt));
+        let cx = Arc::new(TaskCx::new(&attempt, self.time.clone()));
         let timeout = Duration::from_millis(
             attempt
                 .options

@@ -2,6 +2,7 @@
 
 use super::task_runner::{AttemptDone, TaskRunner};
 use crate::prelude::*;
+use crate::time::Time;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -37,7 +38,7 @@ fn runner() -> (TaskRunner, mpsc::UnboundedReceiver<AttemptDone>) {
         );
     let services = HashMap::from([(service.name().clone(), service)]);
     let (sender, receiver) = mpsc::unbounded_channel();
-    let runner = TaskRunner::new(Arc::new(services), true, move |done| {
+    let runner = TaskRunner::new(Arc::new(services), true, Time::default(), move |done| {
         sender.send(done).unwrap();
     });
     (runner, receiver)

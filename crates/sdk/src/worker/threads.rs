@@ -3,6 +3,7 @@
 use super::runs::{Definitions, Runs, Work};
 use crate::executor::Strictness;
 use crate::link::Outbound;
+use crate::time::Time;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -33,9 +34,11 @@ impl Threads {
         definitions: &Arc<Definitions>,
         strictness: Strictness,
         (cache_runs, cache_bytes): (usize, usize),
+        time: &Time,
         outbound: &Arc<dyn Outbound>,
     ) -> std::io::Result<Self> {
         let pending = Arc::new(AtomicUsize::new(0));
+        time.watch(&pending);
         let mut ended = Vec::with_capacity(count);
         let inboxes = (0..count)
             .map(|index| {
@@ -44,10 +47,11 @@ impl Threads {
                 let (inbox, work) = mpsc::channel();
                 let runtime = tokio::runtime::Handle::current();
                 let launch = launcher(&runtime, &inbox, &pending);
-                let (definitions, outbound, pending) = (
+                let (definitions, outbound, pending, time) = (
                     Arc::clone(definitions),
                     Arc::clone(outbound),
                     Arc::clone(&pending),
+                    time.clone(),
                 );
                 let body = move || {
                     let runs = Runs::new(
@@ -55,6 +59,7 @@ impl Threads {
                         strictness,
                         cache_runs.div_ceil(count),
                         cache_bytes.div_ceil(count),
+                        time.clone(),
                         launch,
                     );
                     // Steps are polled here first, and may need the runtime for that.
@@ -199,6 +204,7 @@ fn work_off(
                 Err(_) => {
                     flush(&mut runs, outbound);
                     pending.fetch_sub(done, Ordering::AcqRel);
+                    runs.rest();
                     break;
                 }
             }

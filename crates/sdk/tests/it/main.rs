@@ -6,5 +6,6 @@ mod bridge;
 mod connection;
 mod contract;
 mod house;
+mod kit;
 mod runs;
 mod tasks;
