@@ -48,17 +48,17 @@ entry_body! {
     service: String,
     /// `task_scheduled`: the task.
     task: String,
-    /// `started`, `task_scheduled`: the argument.
+    /// `started`, `task_scheduled`, `method_called`, `method_call_sent`: the argument.
     input: Box<RawValue>,
-    /// `task_completed`, `step_completed`, `finished`: what it returned.
+    /// `task_completed`, `step_completed`, `method_returned`, `method_completed`, `finished`: what it returned.
     result: Box<RawValue>,
-    /// `task_failed`, `step_failed`, `finished`: why.
+    /// `task_failed`, `step_failed`, `method_returned`, `method_failed`, `finished`: why.
     failure: FailureBody,
     /// `signal`: the channel.
     channel: String,
     /// `signal`, `property_set`: the value.
     value: Box<RawValue>,
-    /// `property_set`, `step_begun`: the name.
+    /// `property_set`, `step_begun`, `patched`: the name.
     name: String,
     /// `timer_set`: when it is due.
     due_at: Time,
@@ -80,6 +80,12 @@ entry_body! {
     attempt_timeout_ms: u64,
     /// `task_scheduled`: how long all attempts may take, in milliseconds.
     total_timeout_ms: u64,
+    /// `method_called`, `method_call_sent`: the method.
+    method: String,
+    /// `method_returned`: the index of the call's entry; `timer_set`: the same of the method that set it.
+    call: u32,
+    /// `method_call_sent`: the run, as `workflow/id`.
+    run: String,
 }
 
 impl EntryBody {
@@ -156,6 +162,15 @@ impl EntryBody {
                 reason: Some(reason.to_string()),
                 ..Self::of_kind("cancel_requested")
             },
+            Notification::MethodCalled { method, input, .. } => Self {
+                method: Some(method.to_string()),
+                input: Some(json_of(input)),
+                ..Self::of_kind("method_called")
+            },
+            Notification::MethodEnded { command, outcome } => Self {
+                command: Some(command.0),
+                ..Self::of_outcome(["method_completed", "method_failed"], outcome)
+            },
         }
     }
 
@@ -173,8 +188,9 @@ impl EntryBody {
                 task: Some(task.to_string()),
                 ..Self::of_task(input, options)
             },
-            Command::StartTimer { command, at } => Self {
+            Command::StartTimer { command, at, call } => Self {
                 command: Some(command.0),
+                call: *call,
                 due_at: Some(Time(*at)),
                 ..Self::of_kind("timer_set")
             },
@@ -209,6 +225,26 @@ impl EntryBody {
                 ..Self::of_kind("job_created")
             },
             Command::Finish { outcome } => Self::of_outcome(["finished", "finished"], outcome),
+            Command::Patch { name } => Self {
+                name: Some(name.to_string()),
+                ..Self::of_kind("patched")
+            },
+            Command::MethodReturned { call, outcome } => Self {
+                call: Some(*call),
+                ..Self::of_outcome(["method_returned", "method_returned"], outcome)
+            },
+            Command::CallMethod {
+                command,
+                run,
+                method,
+                input,
+            } => Self {
+                command: Some(command.0),
+                run: Some(run.to_string()),
+                method: Some(method.to_string()),
+                input: Some(json_of(input)),
+                ..Self::of_kind("method_call_sent")
+            },
         }
     }
 

@@ -164,6 +164,34 @@ fn sentence(entry: &EntryBody, subjects: &mut HashMap<u32, String>) -> Option<St
             text(&entry.destination),
             text(&entry.lane)
         ),
+        "method_called" => {
+            format!(
+                "call {} of {}, with {}",
+                entry.index,
+                text(&entry.method),
+                json(&entry.input)
+            )
+        }
+        "method_returned" => {
+            let call = entry.call.unwrap_or_default();
+            match failure {
+                Some(failure) => format!("call {call} failed: {failure}"),
+                None => format!("call {call} returned {}", json(&entry.result)),
+            }
+        }
+        "method_call_sent" => {
+            let subject = format!(
+                "call #{number} of {} {}",
+                text(&entry.run),
+                text(&entry.method)
+            );
+            let sentence = format!("{subject} sent, with {}", json(&entry.input));
+            subjects.insert(number, subject);
+            sentence
+        }
+        "method_completed" => format!("{} returned {}", subject("call"), json(&entry.result)),
+        "method_failed" => format!("{} failed: {}", subject("call"), failure?),
+        "patched" => format!("takes the new way at {}", text(&entry.name)),
         "cancel_requested" => format!("asked to cancel: {}", text(&entry.reason)),
         "finished" => match failure {
             Some(failure) => format!("ended: {failure}"),

@@ -9,7 +9,7 @@
 
 use crate::egress::NewJob;
 use crate::failure::Failure;
-use crate::ids::{CommandId, Nonce};
+use crate::ids::{CommandId, Nonce, RunId};
 use crate::payload::{Name, Payload};
 use crate::policy::RetryPolicy;
 use crate::time::Timestamp;
@@ -104,6 +104,29 @@ pub enum Notification {
         #[n(0)]
         reason: Name,
     },
+    /// Somebody called a method of the run. The entry's index names the call.
+    #[n(10)]
+    MethodCalled {
+        /// The method.
+        #[n(0)]
+        method: Name,
+        /// Its argument.
+        #[n(1)]
+        input: Payload,
+        /// The caller's nonce: a repeat gets the answer of the first.
+        #[n(2)]
+        nonce: Nonce,
+    },
+    /// A method that this run called, of another run or of its own, has ended, or the call was refused.
+    #[n(11)]
+    MethodEnded {
+        /// The `CallMethod` command.
+        #[n(0)]
+        command: CommandId,
+        /// How it ended.
+        #[n(1)]
+        outcome: Outcome,
+    },
 }
 
 /// What a run's code asks for.
@@ -137,6 +160,9 @@ pub enum Command {
         /// When it is due, milliseconds since 1970: an instant, so that a late commit does not stretch a sleep.
         #[n(1)]
         at: Timestamp,
+        /// The call whose method set it; absent: the run's own code.
+        #[n(2)]
+        call: Option<u32>,
     },
     /// The code no longer waits for timer `target`.
     #[n(2)]
@@ -195,6 +221,39 @@ pub enum Command {
         /// How the run ended.
         #[n(0)]
         outcome: Outcome,
+    },
+    /// The code was asked whether it is patched, and the run is young enough to say yes. On replay the mark says yes again.
+    #[n(15)]
+    Patch {
+        /// The patch.
+        #[n(0)]
+        name: Name,
+    },
+    /// A method has returned.
+    #[n(16)]
+    MethodReturned {
+        /// The call: the index of its `MethodCalled`.
+        #[n(0)]
+        call: u32,
+        /// How it ended.
+        #[n(1)]
+        outcome: Outcome,
+    },
+    /// Call a method of a run, another or this one. Answered by `MethodEnded`.
+    #[n(17)]
+    CallMethod {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// The run.
+        #[n(1)]
+        run: RunId,
+        /// The method.
+        #[n(2)]
+        method: Name,
+        /// Its argument.
+        #[n(3)]
+        input: Payload,
     },
 }
 

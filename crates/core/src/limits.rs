@@ -12,6 +12,8 @@ pub const HISTORY_BYTES_MAX: usize = 32 << 20;
 pub const TAGS_MAX: usize = 1_000;
 /// Properties of one run.
 pub const PROPERTIES_MAX: usize = 1_000;
+/// Methods of one run that have not returned.
+pub const METHODS_MAX: usize = 1_000;
 /// Commands in one turn.
 pub const TURN_COMMANDS_MAX: usize = 10_000;
 /// Jobs in one request.

@@ -21,6 +21,7 @@
 //! the engine takes the result alone and sends the turn again, from entry 0.
 
 mod filter;
+mod method;
 mod op;
 mod reply;
 
@@ -32,6 +33,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 pub use filter::{Action, Fitness, RunFilter};
+pub use method::{CallMethod, WhichTimers};
 pub use op::{OnConflict, Op, Start};
 pub use reply::{Counters, DestinationStatus, Rejection, Reply};
 

@@ -88,6 +88,30 @@ pub struct Run {
     /// Before this it gets no turn; absent: it may have begun.
     #[n(32)]
     pub start_at: Option<Timestamp>,
+    /// Calls of methods that have not returned, in their order.
+    #[n(25)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub open_methods: Vec<OpenCall>,
+    /// Calls of methods in its history.
+    #[n(26)]
+    #[cbor(skip_if = "is_zero")]
+    pub calls: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the derive wants a reference"
+)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// A call of a method that has not returned.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct OpenCall {
+    /// The index of its `MethodCalled` in the history.
+    #[n(0)]
+    pub call: u32,
 }
 
 impl Run {

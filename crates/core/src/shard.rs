@@ -2,7 +2,7 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`methods`] (calls of runs' methods), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
@@ -14,6 +14,7 @@ mod invariants;
 mod jobs;
 mod lists;
 mod mail;
+mod methods;
 mod post;
 mod runs;
 mod starts;
@@ -205,6 +206,11 @@ impl Shard {
         let answer = match op {
             Op::Start(start) => return self.start(io, asker, start),
             Op::AwaitOutcome { run } => return self.await_outcome(io, asker, &run),
+            Op::CallMethod(call) => return self.call_method(io, asker, call),
+            Op::AwaitMethod { run, call, nonce } => {
+                return self.await_method(io, asker, &run, call, nonce);
+            }
+            Op::CompleteTimers { run, which } => self.complete_timers(io, &run, which),
             Op::Signal {
                 run,
                 channel,

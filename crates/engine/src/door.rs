@@ -75,6 +75,7 @@ fn check_state(node: &Node, op: &Op) -> Checked {
         op,
         Op::Start(_)
             | Op::Signal { .. }
+            | Op::CallMethod(_)
             | Op::CreateJobs { .. }
             | Op::ReplayJob { .. }
             | Op::PutDestination { .. }
@@ -95,8 +96,11 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
     let destination = |name: &Name| Some(destination_shard(name, shards));
     match op {
         Op::Start(start) => run(&start.run),
+        Op::CallMethod(call) => run(&call.run),
         Op::Signal { run: id, .. }
         | Op::AwaitOutcome { run: id }
+        | Op::AwaitMethod { run: id, .. }
+        | Op::CompleteTimers { run: id, .. }
         | Op::DescribeRun { run: id }
         | Op::History { run: id, .. }
         | Op::Property { run: id, .. }
@@ -143,6 +147,11 @@ fn check(op: &Op) -> Checked {
             check_name("the channel", channel)?;
             check_payload("the signal", payload)
         }
+        Op::CallMethod(call) => {
+            check_run(&call.run)?;
+            check_name("the method", &call.method)?;
+            check_payload("the argument", &call.input)
+        }
         Op::Property { run, name } => {
             check_run(run)?;
             check_name("the property", name)
@@ -152,6 +161,8 @@ fn check(op: &Op) -> Checked {
             check_text("the reason", reason)
         }
         Op::AwaitOutcome { run }
+        | Op::AwaitMethod { run, .. }
+        | Op::CompleteTimers { run, .. }
         | Op::DescribeRun { run }
         | Op::History { run, .. }
         | Op::Pause { run }
@@ -408,6 +419,15 @@ fn check_command(command: &Command) -> Checked {
         Command::BeginStep { name, .. } => check_name("the step", name),
         Command::CreateJob { job, .. } => check_job(job),
         Command::Finish { outcome } => check_outcome("the run's result", outcome),
+        Command::MethodReturned { outcome, .. } => check_outcome("the method's result", outcome),
+        Command::CallMethod {
+            run, method, input, ..
+        } => {
+            check_run(run)?;
+            check_name("the method", method)?;
+            check_payload("the argument", input)
+        }
+        Command::Patch { name } => check_name("the patch", name),
         Command::StartTimer { .. } | Command::CancelTimer { .. } => Ok(()),
     }
 }

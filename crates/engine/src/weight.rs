@@ -40,6 +40,7 @@ fn of_op(op: &Op) -> usize {
     match op {
         Op::Start(start) => of_start(start),
         Op::Signal { payload, .. } => payload.len(),
+        Op::CallMethod(call) => call.input.len(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         _ => 0,
     }
@@ -61,7 +62,10 @@ pub(crate) fn of_turn(turn: &TurnDone) -> usize {
             Command::ScheduleTask { input, .. } => input.len(),
             Command::SetProperty { value, .. } => value.len(),
             Command::CreateJob { job, .. } => of_job(job),
-            Command::Finish { outcome } => of_outcome(outcome),
+            Command::Finish { outcome } | Command::MethodReturned { outcome, .. } => {
+                of_outcome(outcome)
+            }
+            Command::CallMethod { input, .. } => input.len(),
             _ => 0,
         }
     };
@@ -94,7 +98,7 @@ pub(crate) fn of_told(message: &ToPeer) -> usize {
 
 fn of_reply(reply: &Reply) -> usize {
     match reply {
-        Reply::Outcome { outcome, .. } => of_outcome(outcome),
+        Reply::Outcome { outcome, .. } | Reply::MethodEnded { outcome, .. } => of_outcome(outcome),
         Reply::History { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
         Reply::Property(value) => value.len(),
         Reply::Runs { runs, .. } => 512 * runs.len(),

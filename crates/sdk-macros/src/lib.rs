@@ -6,6 +6,7 @@
 
 mod fields;
 mod join;
+mod methods;
 mod select;
 mod service;
 mod signature;

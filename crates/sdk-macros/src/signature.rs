@@ -21,6 +21,21 @@ pub(crate) fn arguments(signature: &Signature) -> Result<Vec<&PatType>> {
     inputs.map(typed).collect()
 }
 
+/// Checks for the handle, and gives the rest: the argument of a workflow or method.
+pub(crate) fn behind_cx<'a>(
+    mut arguments: Vec<&'a PatType>,
+    signature: &Signature,
+) -> Result<Vec<&'a PatType>> {
+    if arguments.is_empty() {
+        return Err(Error::new_spanned(
+            signature,
+            "a workflow takes its handle first: `cx: Cx`",
+        ));
+    }
+    arguments.remove(0);
+    Ok(arguments)
+}
+
 /// Checks that `signature` is an `async fn` without generics.
 pub(crate) fn check_async(signature: &Signature) -> Result<()> {
     if signature.asyncness.is_none() {
@@ -29,6 +44,11 @@ pub(crate) fn check_async(signature: &Signature) -> Result<()> {
             "this has to be an `async fn`",
         ));
     }
+    check_name(signature)
+}
+
+/// Checks that `signature` has no generics: what is called by name has none.
+pub(crate) fn check_name(signature: &Signature) -> Result<()> {
     if !signature.generics.params.is_empty() {
         return Err(Error::new_spanned(
             &signature.generics,

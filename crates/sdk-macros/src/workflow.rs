@@ -1,11 +1,12 @@
 //! `#[workflow]`: an impl block with a `#[run]` method, or one async function, becomes a workflow.
 
-use crate::signature::{arguments, check_async, names, result_types, tuple, typed};
+use crate::methods::{Methods, take_marked};
+use crate::signature::{arguments, behind_cx, check_async, names, result_types, tuple, typed};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{Error, ImplItem, ItemFn, ItemImpl, LitInt, LitStr, PatType, Result, ReturnType, Type};
+use syn::{Error, ItemFn, ItemImpl, LitInt, LitStr, PatType, Result, ReturnType, Type};
 
 struct Attribute {
     name: Option<LitStr>,
@@ -40,6 +41,9 @@ struct Parts<'a> {
     input: TokenStream,
     output: &'a ReturnType,
     call: TokenStream,
+    stub: TokenStream,
+    /// The functions that find methods and queries by name.
+    dispatch: TokenStream,
 }
 
 fn implementation(
@@ -57,6 +61,8 @@ fn implementation(
         input,
         output,
         call,
+        stub,
+        dispatch,
     } = parts;
     let (value, error) = result_types(output);
     quote! {
@@ -66,31 +72,19 @@ fn implementation(
             type Input = #input;
             type Output = #value;
             type Error = #error;
+            type Stub = #stub;
 
             fn start(
-                self,
+                self: ::std::rc::Rc<Self>,
                 cx: ::trunkline::Cx,
                 input: Self::Input,
             ) -> ::trunkline::__private::CodeFuture<Self> {
                 ::std::boxed::Box::pin(async move { #call })
             }
+
+            #dispatch
         }
     }
-}
-
-/// Checks for the handle, and gives the rest: the workflow's argument.
-fn behind_cx<'a>(
-    mut arguments: Vec<&'a PatType>,
-    signature: &syn::Signature,
-) -> Result<Vec<&'a PatType>> {
-    if arguments.is_empty() {
-        return Err(Error::new_spanned(
-            signature,
-            "a workflow takes its handle first: `cx: Cx`",
-        ));
-    }
-    arguments.remove(0);
-    Ok(arguments)
 }
 
 fn types<'a>(arguments: &[&'a PatType]) -> Vec<&'a Type> {
@@ -98,27 +92,22 @@ fn types<'a>(arguments: &[&'a PatType]) -> Vec<&'a Type> {
 }
 
 fn block_workflow(attributes: &Attribute, mut block: ItemImpl) -> Result<TokenStream> {
-    let mut run = None;
-    for item in &mut block.items {
-        let ImplItem::Fn(method) = item else { continue };
-        let marks = method.attrs.len();
-        method.attrs.retain(|attr| !attr.path().is_ident("run"));
-        if method.attrs.len() < marks {
-            if run.is_some() {
-                return Err(Error::new_spanned(
-                    &method.sig,
-                    "a workflow has one method marked #[run]",
-                ));
-            }
-            run = Some(method.sig.clone());
-        }
+    let mut runs = take_marked(&mut block, "run").into_iter();
+    let run = runs.next();
+    if let Some(second) = runs.next() {
+        return Err(Error::new_spanned(
+            &second.sig,
+            "a workflow has one method marked #[run]",
+        ));
     }
+    let methods = Methods::take(&mut block)?;
     let Some(run) = run else {
         return Err(Error::new_spanned(
             &block.self_ty,
             "mark the method that a run executes with #[run]",
         ));
     };
+    let run = run.sig;
     let arguments = behind_cx(arguments(&run)?, &run)?;
     let names = names(&arguments);
     let types = types(&arguments);
@@ -134,13 +123,16 @@ fn block_workflow(attributes: &Attribute, mut block: ItemImpl) -> Result<TokenSt
         let #pattern = input;
         self.#ident(cx, #(#names),*).await
     };
+    let (stub, stub_type) = methods.stub(&default_name);
     let parts = Parts {
         input: tuple(&types),
         output: &run.output,
         call,
+        stub: stub_type,
+        dispatch: methods.dispatch(),
     };
     let implementation = implementation(attributes, &quote!(#target), &default_name, &parts);
-    Ok(quote! { #block #implementation })
+    Ok(quote! { #block #implementation #stub })
 }
 
 fn function_workflow(attributes: &Attribute, function: &ItemFn) -> Result<TokenStream> {
@@ -162,6 +154,8 @@ fn function_workflow(attributes: &Attribute, function: &ItemFn) -> Result<TokenS
         input: tuple(&types),
         output: &function.sig.output,
         call,
+        stub: quote!(::trunkline::NoMethods),
+        dispatch: TokenStream::new(),
     };
     let implementation = implementation(attributes, &quote!(#ident), &ident.to_string(), &parts);
     let (signature, block) = (&function.sig, &function.block);

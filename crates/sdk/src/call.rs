@@ -151,7 +151,7 @@ impl<T: DeserializeOwned, E: Fault> Future for TaskHandle<T, E> {
                     Err(failure) => failure,
                 },
                 Poll::Ready(Settled::Failed(failure)) => failure,
-                Poll::Ready(Settled::Cancelled | Settled::Ready) => {
+                Poll::Ready(Settled::Cancelled | Settled::Ready | Settled::Signal(_)) => {
                     crate::fault::cancelled_failure()
                 }
             },

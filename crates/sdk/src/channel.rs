@@ -3,10 +3,11 @@
 use crate::cx::Cx;
 use crate::error::{Cancelled, Error};
 use crate::fault::Report;
-use crate::ledger::{Ledger, Settled, WaitId};
+use crate::ledger::{Accepts, Ledger, Settled, WaitId};
 use crate::payload;
 use crate::timer::Sleep;
 use crate::workflow::Field;
+use futures_util::Stream;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
@@ -15,9 +16,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use trunkline_api::core::payload::Payload;
 
 /// A field of a workflow: a durable inbox, buffered from the start of the run. A signal that arrives before anybody
-/// receives waits there.
+/// receives waits there, and is never lost while the run exists.
+///
+/// Each signal goes to one receiver. If several wait, it goes to that which began to wait first among those that accept it
+/// ([`recv_where`](Self::recv_where)); a receiver that comes later takes the oldest signal that nobody has accepted. How
+/// many signals wait ([`len`](Self::len)) is, like everything here, the same on every replay.
+///
+/// Signals are bounded with the run's history, of which they are part: one that no longer fits is refused with `TL0015`.
 pub struct Channel<T> {
     name: &'static str,
     ledger: Option<Rc<Ledger>>,
@@ -30,7 +38,24 @@ impl<T: DeserializeOwned> Channel<T> {
         Recv {
             channel: self,
             wait: None,
+            accepts: None,
         }
+    }
+
+    /// Waits for the next signal that `accepts` says yes to. Others, and those that are not a `T`, stay in the channel.
+    ///
+    /// The predicate sees signals as they come: it must not depend on anything but the signal.
+    pub fn recv_where(&self, accepts: impl Fn(&T) -> bool + 'static) -> Recv<'_, T> {
+        Recv {
+            channel: self,
+            wait: None,
+            accepts: Some(accepting(accepts)),
+        }
+    }
+
+    /// All signals that come, as a stream: for `while let Some(signal) = signals.next().await`. It ends only with an error.
+    pub fn signals(&self) -> Signals<'_, T> {
+        Signals { recv: self.recv() }
     }
 
     /// Waits for the next signal, at most so long: then it is `None`. If a signal is there, no timer is set.
@@ -47,10 +72,18 @@ impl<T: DeserializeOwned> Channel<T> {
     /// # Errors
     /// [`RecvError::Mismatch`] if it is not a `T`; it is taken from the channel nevertheless.
     pub fn try_recv(&self) -> Result<Option<T>, RecvError> {
-        self.ledger()
-            .take_signal(self.name)
-            .map(|signal| payload::decode(&signal).map_err(|f| RecvError::Mismatch(Report(f))))
-            .transpose()
+        self.take(None)
+    }
+
+    /// The next signal that `accepts` says yes to, if there is one.
+    #[must_use]
+    pub fn try_recv_where(&self, accepts: impl Fn(&T) -> bool + 'static) -> Option<T> {
+        self.take(Some(&accepting(accepts))).ok().flatten()
+    }
+
+    fn take(&self, accepts: Option<&Accepts>) -> Result<Option<T>, RecvError> {
+        let taken = self.ledger().take_signal(self.name, accepts);
+        taken.map(|signal| decoded(&signal)).transpose()
     }
 
     /// How many signals wait.
@@ -64,6 +97,20 @@ impl<T: DeserializeOwned> Channel<T> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// True if a signal waits, so that [`recv`](Self::recv) would not.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+fn decoded<T: DeserializeOwned>(signal: &Payload) -> Result<T, RecvError> {
+    payload::decode(signal).map_err(|f| RecvError::Mismatch(Report(f)))
+}
+
+fn accepting<T: DeserializeOwned>(accepts: impl Fn(&T) -> bool + 'static) -> Accepts {
+    Rc::new(move |signal| payload::decode(signal).is_ok_and(|value| accepts(&value)))
 }
 
 impl<T> Channel<T> {
@@ -131,12 +178,18 @@ impl RecvError {
     }
 }
 
-/// The future of [`Channel::recv`].
-#[derive(Debug)]
+/// The future of [`Channel::recv`] and [`Channel::recv_where`].
 #[must_use = "nothing is received until it is awaited"]
 pub struct Recv<'a, T> {
     channel: &'a Channel<T>,
     wait: Option<WaitId>,
+    accepts: Option<Accepts>,
+}
+
+impl<T> fmt::Debug for Recv<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recv({})", self.channel.name)
+    }
 }
 
 impl<T: DeserializeOwned> Future for Recv<'_, T> {
@@ -144,34 +197,24 @@ impl<T: DeserializeOwned> Future for Recv<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let ledger = self.channel.ledger();
-        if let Some(wait) = self.wait
-            && let Poll::Ready(Settled::Cancelled) = ledger.poll_wait(wait, context.waker())
-        {
-            self.close();
-            return Poll::Ready(Err(RecvError::Cancelled));
+        if self.wait.is_none() {
+            if let Some(taken) = self.channel.take(self.accepts.as_ref()).transpose() {
+                return Poll::Ready(taken);
+            }
+            let receiver = (self.channel.name, self.accepts.clone());
+            self.wait = Some(ledger.open_local(Some(receiver)));
         }
-        match self.channel.try_recv() {
-            Ok(Some(value)) => {
-                self.close();
-                Poll::Ready(Ok(value))
-            }
-            Err(error) => {
-                self.close();
-                Poll::Ready(Err(error))
-            }
-            Ok(None) if self.wait.is_some() => Poll::Pending,
-            Ok(None) => {
-                let wait = ledger.open_local(Some(self.channel.name));
-                self.wait = Some(wait);
-                match ledger.poll_wait(wait, context.waker()) {
-                    Poll::Ready(Settled::Cancelled) => {
-                        self.close();
-                        Poll::Ready(Err(RecvError::Cancelled))
-                    }
-                    Poll::Ready(_) | Poll::Pending => Poll::Pending,
-                }
-            }
-        }
+        let Some(wait) = self.wait else {
+            return Poll::Pending;
+        };
+        let Poll::Ready(settled) = ledger.poll_wait(wait, context.waker()) else {
+            return Poll::Pending;
+        };
+        self.close();
+        Poll::Ready(match settled {
+            Settled::Signal(signal) => decoded(&signal.payload),
+            _ => Err(RecvError::Cancelled),
+        })
     }
 }
 
@@ -187,6 +230,32 @@ impl<T> Recv<'_, T> {
 impl<T> Drop for Recv<'_, T> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// The signals of a channel, one after the other: [`Channel::signals`].
+#[derive(Debug)]
+#[must_use = "nothing is received until it is asked for the next"]
+pub struct Signals<'a, T> {
+    recv: Recv<'a, T>,
+}
+
+impl<T: DeserializeOwned> Signals<'_, T> {
+    /// Waits for the next signal. For loops without `futures::StreamExt`.
+    pub async fn next(&mut self) -> Option<Result<T, RecvError>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl<T: DeserializeOwned> Stream for Signals<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let channel = self.recv.channel;
+        Pin::new(&mut self.recv).poll(context).map(|received| {
+            self.recv = channel.recv();
+            Some(received)
+        })
     }
 }
 

@@ -1,14 +1,17 @@
 //! The client: starts runs, talks to them, and waits for their results.
 
 mod error;
+mod method;
 mod requests;
 mod run;
 mod start;
+mod timers;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{ClientError, RunError};
+pub use method::{CallRun, MethodRun, UntypedCall};
 pub use run::{RunHandle, UntypedRun};
 pub use start::StartRun;
 

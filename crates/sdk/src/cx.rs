@@ -168,6 +168,29 @@ impl Cx {
         self.ledger.identity.started_at
     }
 
+    /// Whether the run takes the new way through code that has changed while runs were under way.
+    ///
+    /// Runs that reach this for the first time with nothing recorded beyond it say yes, and a mark in the history keeps
+    /// that; runs that had come past it when the code was changed say no. A run decides once: what it said first, it says
+    /// to its end. When no run is left that says no, the old way can be removed, and the call with it.
+    ///
+    /// ```
+    /// # use trunkline::prelude::*;
+    /// # #[service] trait Mail { async fn letter(&self, t: &TaskCx) -> Result<()>; async fn parcel(&self, t: &TaskCx) -> Result<()>; }
+    /// # async fn workflow(cx: Cx) -> Result<()> {
+    /// let mail = cx.service::<MailStub>();
+    /// if cx.patched("parcels") {
+    ///     mail.parcel().await?;
+    /// } else {
+    ///     mail.letter().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn patched(&self, name: impl Into<Name>) -> bool {
+        self.ledger.is_patched(name.into())
+    }
+
     /// Waits until somebody asks the run to cancel. Unlike everything else that is awaited, it does not end with an error.
     pub fn cancelled(&self) -> CancelledFuture {
         CancelledFuture {

@@ -1,8 +1,10 @@
-//! The executor of one run: its future, and the loop that feeds it.
+//! The executor of one run: its futures, and the loop that feeds them.
 //!
-//! Notifications are delivered **one at a time**, in the order of the history; after each, the future is polled until
-//! nothing is woken. Live and replay run the same loop, so the commands are a function of the history alone, and joins and
-//! races need no record of who won.
+//! Notifications are delivered **one at a time**, in the order of the history; after each, what is woken is polled until
+//! nothing is: the run's own code first, then its methods in the order of their calls. Live and replay run the same loop,
+//! so the commands are a function of the history alone, and joins and races need no record of who won.
+//!
+//! The run ends at the end of the turn in which the last of its futures has returned.
 //!
 //! Invariant: a future that is dropped asks for nothing, because its ledger is closed first.
 
@@ -16,18 +18,19 @@ mod tests;
 pub(crate) use mismatch::Strictness;
 pub(crate) use turn::{Ahead, Player};
 
-use crate::ledger::{Identity, Ledger};
+use crate::ledger::{Branch, Identity, Ledger};
 use crate::payload::coded;
-use crate::workflow::{Definition, RunFuture};
+use crate::workflow::{Definition, Instance, RunFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use trunkline_api::core::code::Code;
-use trunkline_api::core::entry::{Command, Notification};
+use trunkline_api::core::entry::{Command, Notification, Outcome};
 use trunkline_api::core::failure::FailureKind;
+use trunkline_api::core::payload::{Name, Payload};
 use trunkline_api::core::time::Timestamp;
-use waker::RunWaker;
+use waker::{MethodWaker, RunWaker};
 
 /// Polls of one future for one notification, before the code is taken to spin.
 const POLLS_MAX: u32 = 100_000;
@@ -54,14 +57,28 @@ impl std::fmt::Display for Stuck {
     }
 }
 
-/// A run's future with its ledger.
+/// A run's futures with its ledger.
 pub(crate) struct Execution {
     definition: Arc<dyn Definition>,
     ledger: Rc<Ledger>,
-    future: Option<RunFuture>,
+    instance: Option<Box<dyn Instance>>,
+    /// The run's own code, until it has returned.
+    main: Option<RunFuture>,
+    /// What the run's own code has returned.
+    outcome: Option<Outcome>,
+    /// Methods that have not returned, in the order of their calls.
+    methods: Vec<Method>,
     flag: Arc<RunWaker>,
     waker: Waker,
     finished: bool,
+}
+
+/// A method under way.
+struct Method {
+    call: u32,
+    future: RunFuture,
+    flag: Arc<MethodWaker>,
+    waker: Waker,
 }
 
 impl Execution {
@@ -70,7 +87,10 @@ impl Execution {
         Self {
             definition,
             ledger: Ledger::new(identity, seed),
-            future: None,
+            instance: None,
+            main: None,
+            outcome: None,
+            methods: Vec::new(),
             waker: Waker::from(Arc::clone(&flag)),
             flag,
             finished: false,
@@ -87,8 +107,13 @@ impl Execution {
 
     /// An estimate of the bytes that the run takes.
     pub(crate) fn bytes(&self) -> usize {
-        let future = self.future.as_deref().map_or(0, size_of_val);
-        future + self.ledger.bytes()
+        let main = self.main.as_deref().map_or(0, size_of_val);
+        let methods: usize = self
+            .methods
+            .iter()
+            .map(|method| size_of_val(&*method.future) + size_of::<Method>())
+            .sum();
+        main + methods + self.ledger.bytes()
     }
 
     /// Delivers one notification and polls until the run rests. `at` is absent while it is not known: the result of a task
@@ -97,34 +122,87 @@ impl Execution {
         &mut self,
         at: Option<Timestamp>,
         clock: Timestamp,
-        notification: Notification,
+        notification: Delivered,
     ) -> Result<(), Stuck> {
         if self.flag.was_woken_from_outside() {
             return Err(foreign_wake());
         }
         self.ledger.set_time(at, clock);
-        let entered = self.flag.enter();
-        let rest = if let Notification::Started { input, .. } = &notification {
-            let begin = || self.definition.begin(&self.ledger, input);
-            match catch_unwind(AssertUnwindSafe(begin)) {
-                Ok(future) => {
-                    self.future = Some(future);
-                    self.poll()
-                }
-                Err(panic) => Err(panicked(&*panic)),
-            }
-        } else {
-            self.ledger.deliver(notification);
-            self.poll()
-        };
-        drop(entered);
-        rest
+        let flag = Arc::clone(&self.flag);
+        let _entered = flag.enter();
+        // What the code does here is to begin, or to look at a signal.
+        catch_unwind(AssertUnwindSafe(|| self.take_in(notification)))
+            .map_err(|panic| panicked(&*panic))?;
+        self.poll()
     }
 
+    fn take_in(&mut self, notification: Delivered) {
+        match notification {
+            Delivered::Notification(Notification::Started { input, .. }) => {
+                let instance = self.definition.bind(&self.ledger);
+                self.main = Some(instance.run(&input));
+                self.instance = Some(instance);
+            }
+            Delivered::Notification(notification) => self.ledger.deliver(notification),
+            Delivered::Call {
+                call,
+                method,
+                input,
+                refused,
+            } => self.call(call, &method, &input, refused),
+        }
+    }
+
+    /// Begins a method. One that the code does not know is refused, and stays so when the code learns it.
+    fn call(&mut self, call: u32, name: &Name, input: &Payload, refused: bool) {
+        self.ledger.enter(Some(call));
+        let known = self.instance.as_ref().filter(|_| !refused);
+        if let Some(future) = known.and_then(|instance| instance.method(name, input)) {
+            let flag = Arc::new(MethodWaker::new(&self.flag));
+            self.methods.push(Method {
+                call,
+                future,
+                waker: Waker::from(Arc::clone(&flag)),
+                flag,
+            });
+        } else {
+            let run = &self.ledger.identity;
+            let message = format!(
+                "`{}` version {} has no method `{name}`",
+                run.id.workflow, run.version
+            );
+            let failure = coded(FailureKind::Application, Code::UnknownMethod, message);
+            let outcome = Outcome::Failed(failure);
+            self.ledger
+                .record(Command::MethodReturned { call, outcome });
+        }
+    }
+
+    /// Polls what is woken, the run's own code first and then the methods in the order of their calls, until nothing is.
     fn poll(&mut self) -> Result<(), Stuck> {
-        let Some(future) = &mut self.future else {
+        self.poll_main()?;
+        if self.methods.is_empty() {
+            return Ok(());
+        }
+        for _ in 0..POLLS_MAX {
+            if self.main.is_some() && self.flag.is_woken() {
+                self.poll_main()?;
+            }
+            let woken = self.methods.iter().position(|m| m.flag.is_woken());
+            match woken {
+                Some(place) => self.poll_method(place)?,
+                None if self.main.is_some() && self.flag.is_woken() => {}
+                None => return Ok(()),
+            }
+        }
+        Err(spinning())
+    }
+
+    fn poll_main(&mut self) -> Result<(), Stuck> {
+        let Some(future) = &mut self.main else {
             return Ok(());
         };
+        self.ledger.enter(None);
         let mut context = Context::from_waker(&self.waker);
         for _ in 0..POLLS_MAX {
             self.flag.rest();
@@ -132,39 +210,74 @@ impl Execution {
             match polled {
                 Err(panic) => return Err(panicked(&*panic)),
                 Ok(Poll::Ready(outcome)) => {
+                    self.outcome = Some(outcome);
                     // What the future still owned let go of its timers while it returned; that is part of its code.
-                    self.ledger.record(Command::Finish { outcome });
-                    self.finished = true;
-                    self.discard();
+                    self.main = None;
                     return Ok(());
                 }
-                Ok(Poll::Pending) if !self.flag.is_woken() => {
-                    if self.flag.was_woken_from_outside() {
-                        return Err(foreign_wake());
-                    }
-                    if !self.ledger.is_awaited() {
-                        return Err(Stuck::new(
-                            Code::ForeignAwait,
-                            "the code awaits something that is not durable: nothing in the run's history can wake it. \
-                             Await tasks, steps, timers, signals or children; do other I/O in a step or a task",
-                        ));
-                    }
-                    return Ok(());
-                }
+                Ok(Poll::Pending) if !self.flag.is_woken() => return self.check_rest(None),
                 Ok(Poll::Pending) => {}
             }
         }
+        Err(spinning())
+    }
+
+    fn poll_method(&mut self, place: usize) -> Result<(), Stuck> {
+        let Method {
+            call,
+            future,
+            flag,
+            waker,
+        } = &mut self.methods[place];
+        let call = *call;
+        self.ledger.enter(Some(call));
+        let mut context = Context::from_waker(waker);
+        flag.rest();
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        match polled {
+            Err(panic) => Err(panicked(&*panic)),
+            Ok(Poll::Ready(outcome)) => {
+                self.methods.remove(place);
+                self.ledger
+                    .record(Command::MethodReturned { call, outcome });
+                Ok(())
+            }
+            Ok(Poll::Pending) if !flag.is_woken() => self.check_rest(Some(call)),
+            Ok(Poll::Pending) => Ok(()),
+        }
+    }
+
+    /// What rests has to wait for something that the history can bring.
+    fn check_rest(&self, branch: Branch) -> Result<(), Stuck> {
+        if self.flag.was_woken_from_outside() {
+            return Err(foreign_wake());
+        }
+        if self.ledger.is_awaited(branch) {
+            return Ok(());
+        }
         Err(Stuck::new(
             Code::ForeignAwait,
-            format!("the code wakes itself without end: {POLLS_MAX} polls without rest"),
+            "the code awaits something that is not durable: nothing in the run's history can wake it. \
+             Await tasks, steps, timers, signals or children; do other I/O in a step or a task",
         ))
     }
 
-    /// Drops the future. Its ledger is closed, so that this asks for nothing.
+    /// A turn is over. The run ends with it if its own code and all its methods have returned.
+    pub(crate) fn end_turn(&mut self) {
+        if self.methods.is_empty()
+            && let Some(outcome) = self.outcome.take()
+        {
+            self.ledger.record(Command::Finish { outcome });
+            self.finished = true;
+            self.discard();
+        }
+    }
+
+    /// Drops the futures. Their ledger is closed, so that this asks for nothing.
     fn discard(&mut self) {
         self.ledger.close();
-        let future = self.future.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+        let futures = (self.main.take(), std::mem::take(&mut self.methods));
+        if catch_unwind(AssertUnwindSafe(|| drop(futures))).is_err() {
             tracing::warn!(run = %self.ledger.identity.id, "the code panicked while its future was dropped");
         }
     }
@@ -174,6 +287,26 @@ impl Drop for Execution {
     fn drop(&mut self) {
         self.discard();
     }
+}
+
+/// What is delivered to a run.
+pub(crate) enum Delivered {
+    Notification(Notification),
+    Call {
+        /// The index of the call in the history.
+        call: u32,
+        method: Name,
+        input: Payload,
+        /// True if the history says that the method was not known.
+        refused: bool,
+    },
+}
+
+fn spinning() -> Stuck {
+    Stuck::new(
+        Code::ForeignAwait,
+        format!("the code wakes itself without end: {POLLS_MAX} polls without rest"),
+    )
 }
 
 fn foreign_wake() -> Stuck {

@@ -6,9 +6,16 @@
 //! Invariants: command numbers are claimed in the order of the calls; nothing is recorded once the ledger is closed, so
 //! that dropping a run's future asks for nothing; wakers are called with the ledger unlocked, in the order of the numbers.
 
+mod patches;
+mod signals;
+
 use crate::step::StepClosure;
+use patches::Patches;
+use signals::Inboxes;
+pub(crate) use signals::{Accepts, Signal};
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -33,15 +40,29 @@ pub(crate) type WaitId = u64;
 /// Where the numbers of waits without a command begin.
 const LOCAL: WaitId = 1 << 32;
 
+/// One of the futures of a run: that of a method, by the index of its call, or that of the run's own code.
+pub(crate) type Branch = Option<u32>;
+
 /// How a wait ended.
 #[derive(Debug)]
 pub(crate) enum Settled {
     Completed(Payload),
     Failed(Failure),
-    /// A timer fired, or something is there to look at.
+    /// A timer fired.
     Ready,
+    /// A signal was given to this receiver.
+    Signal(Signal),
     /// The run was asked to cancel while this was awaited.
     Cancelled,
+}
+
+impl From<Outcome> for Settled {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Completed(value) => Self::Completed(value),
+            Outcome::Failed(failure) => Self::Failed(failure),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +83,7 @@ enum Waiter {
     Awaited {
         waker: Waker,
         shielded: bool,
+        branch: Branch,
     },
     Settled(Settled),
 }
@@ -73,12 +95,6 @@ struct Wait {
     waiter: Waiter,
 }
 
-#[derive(Default)]
-struct Inbox {
-    signals: VecDeque<Payload>,
-    receivers: Vec<WaitId>,
-}
-
 struct Inner {
     closed: bool,
     next_command: u32,
@@ -87,7 +103,10 @@ struct Inner {
     waits: BTreeMap<WaitId, Wait>,
     /// Commands that the world has yet to answer.
     outstanding: usize,
-    inboxes: BTreeMap<Name, Inbox>,
+    inboxes: Inboxes,
+    patches: Patches,
+    /// The call whose method is being polled; nothing while it is the run's own code.
+    branch: Branch,
     /// The time of the newest notification: the same on every replay.
     logical_now: Timestamp,
     /// An estimate of the time at the engine, for due times only.
@@ -96,8 +115,8 @@ struct Inner {
     seed: u64,
     draws: u64,
     cancel_reason: Option<Name>,
-    /// A request to cancel found nothing to end, because all that was awaited was shielded: the next await pays.
-    cancel_owed: bool,
+    /// A request to cancel found nothing to end in these, because all that they awaited was shielded: the next await pays.
+    cancel_owed: Vec<Branch>,
     shields: u32,
     steps: BTreeMap<u32, StepClosure>,
 }
@@ -140,14 +159,16 @@ impl Ledger {
                 commands: Vec::new(),
                 waits: BTreeMap::new(),
                 outstanding: 0,
-                inboxes: BTreeMap::new(),
+                inboxes: Inboxes::default(),
+                patches: Patches::default(),
+                branch: None,
                 logical_now: Timestamp(0),
                 clock: Timestamp(0),
                 clock_read: false,
                 seed,
                 draws: 0,
                 cancel_reason: None,
-                cancel_owed: false,
+                cancel_owed: Vec::new(),
                 shields: 0,
                 steps: BTreeMap::new(),
             }),
@@ -179,7 +200,12 @@ impl Ledger {
     }
 
     pub(crate) fn start_timer(&self, at: Timestamp) -> WaitId {
-        self.ask(Kind::Timer, |command| Command::StartTimer { command, at })
+        let call = self.inner.borrow().branch;
+        self.ask(Kind::Timer, |command| Command::StartTimer {
+            command,
+            at,
+            call,
+        })
     }
 
     pub(crate) fn begin_step(&self, name: Name, closure: StepClosure) -> WaitId {
@@ -243,7 +269,7 @@ impl Ledger {
     /// Takes the result of a wait, or leaves the waker.
     pub(crate) fn poll_wait(&self, id: WaitId, waker: &Waker) -> Poll<Settled> {
         let mut inner = self.inner.borrow_mut();
-        let shielded = inner.shields > 0;
+        let (shielded, branch) = (inner.shields > 0, inner.branch);
         let Some(wait) = inner.waits.get_mut(&id) else {
             return Poll::Pending;
         };
@@ -254,8 +280,12 @@ impl Ledger {
                 return Poll::Ready(settled);
             }
         }
-        if inner.cancel_owed && !shielded && inner.waits.contains_key(&id) {
-            inner.cancel_owed = false;
+        if !inner.cancel_owed.is_empty()
+            && !shielded
+            && inner.cancel_owed.contains(&branch)
+            && inner.waits.contains_key(&id)
+        {
+            inner.cancel_owed.retain(|owed| *owed != branch);
             inner.let_go(id);
             return Poll::Ready(Settled::Cancelled);
         }
@@ -265,6 +295,7 @@ impl Ledger {
         wait.waiter = Waiter::Awaited {
             waker: waker.clone(),
             shielded,
+            branch,
         };
         Poll::Pending
     }
@@ -272,49 +303,6 @@ impl Ledger {
     /// The future of a wait is dropped. A timer nobody waits for is cancelled; a task goes on.
     pub(crate) fn let_go(&self, id: WaitId) {
         self.inner.borrow_mut().let_go(id);
-    }
-
-    // Signals.
-
-    /// The oldest signal of a channel.
-    pub(crate) fn take_signal(&self, channel: &str) -> Option<Payload> {
-        let mut inner = self.inner.borrow_mut();
-        inner.inboxes.get_mut(channel)?.signals.pop_front()
-    }
-
-    pub(crate) fn signals(&self, channel: &str) -> usize {
-        let inner = self.inner.borrow();
-        inner.inboxes.get(channel).map_or(0, |i| i.signals.len())
-    }
-
-    /// Opens a wait for the next signal of a channel, or, without one, for cancellation.
-    pub(crate) fn open_local(&self, channel: Option<&str>) -> WaitId {
-        let mut inner = self.inner.borrow_mut();
-        let id = inner.next_local;
-        inner.next_local += 1;
-        let wait = Wait {
-            kind: Kind::Local,
-            open: false,
-            waiter: Waiter::Idle,
-        };
-        inner.waits.insert(id, wait);
-        if let Some(channel) = channel {
-            if !inner.inboxes.contains_key(channel) {
-                inner.inboxes.insert(Name::from(channel), Inbox::default());
-            }
-            if let Some(inbox) = inner.inboxes.get_mut(channel) {
-                inbox.receivers.push(id);
-            }
-        }
-        id
-    }
-
-    pub(crate) fn close_local(&self, channel: Option<&str>, id: WaitId) {
-        let mut inner = self.inner.borrow_mut();
-        inner.waits.remove(&id);
-        if let Some(inbox) = channel.and_then(|channel| inner.inboxes.get_mut(channel)) {
-            inbox.receivers.retain(|receiver| *receiver != id);
-        }
     }
 
     // What the executor does.
@@ -346,19 +334,18 @@ impl Ledger {
             }
             Notification::StepDone { command, outcome } => {
                 self.inner.borrow_mut().steps.remove(&command.0);
-                self.settle(
-                    command,
-                    match outcome {
-                        Outcome::Completed(value) => Settled::Completed(value),
-                        Outcome::Failed(failure) => Settled::Failed(failure),
-                    },
-                );
+                self.settle(command, Settled::from(outcome));
             }
             Notification::TimerFired { command } => self.settle(command, Settled::Ready),
             Notification::Signal {
                 channel, payload, ..
-            } => self.signal(channel, payload),
+            } => self.signal(&channel, payload),
             Notification::CancelRequested { reason } => self.cancel(reason),
+            Notification::MethodEnded { command, outcome } => {
+                self.settle(command, Settled::from(outcome));
+            }
+            // The executor's own affairs.
+            Notification::MethodCalled { .. } => {}
         }
     }
 
@@ -395,41 +382,35 @@ impl Ledger {
         }
     }
 
-    fn signal(&self, channel: Name, payload: Payload) {
-        let mut inner = self.inner.borrow_mut();
-        let inbox = inner.inboxes.entry(channel).or_default();
-        inbox.signals.push_back(payload);
-        let receivers = inbox.receivers.clone();
-        let wakers: Vec<Waker> = receivers
-            .iter()
-            .filter_map(|id| match &inner.waits.get(id)?.waiter {
-                Waiter::Awaited { waker, .. } => Some(waker.clone()),
-                _ => None,
-            })
-            .collect();
-        drop(inner);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
     /// Ends what is awaited at this moment, once.
     fn cancel(&self, reason: Name) {
         let mut inner = self.inner.borrow_mut();
         inner.cancel_reason.get_or_insert(reason);
         let mut wakers = Vec::new();
+        let (mut told, mut shielded) = (Vec::new(), Vec::new());
         for wait in inner.waits.values_mut() {
-            if matches!(
-                wait.waiter,
+            match &wait.waiter {
                 Waiter::Awaited {
-                    shielded: false,
-                    ..
+                    shielded: false, ..
+                } => {}
+                Waiter::Awaited { branch, .. } => {
+                    shielded.push(*branch);
+                    continue;
                 }
-            ) && let Waiter::Awaited { waker, .. } =
-                std::mem::replace(&mut wait.waiter, Waiter::Settled(Settled::Cancelled))
+                _ => continue,
+            }
+            let settled = Waiter::Settled(Settled::Cancelled);
+            if let Waiter::Awaited { waker, branch, .. } =
+                std::mem::replace(&mut wait.waiter, settled)
             {
                 wakers.push(waker);
+                told.push(branch);
             }
         }
-        inner.cancel_owed = wakers.is_empty();
+        shielded.sort_unstable();
+        shielded.dedup();
+        shielded.retain(|branch| !told.contains(branch));
+        inner.cancel_owed = shielded;
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -438,13 +419,18 @@ impl Ledger {
         std::mem::take(&mut self.inner.borrow_mut().commands)
     }
 
-    /// True if something durable is awaited: a task, step, timer, signal or cancellation.
-    pub(crate) fn is_awaited(&self) -> bool {
+    /// True if `of` awaits something durable: a task, step, timer, signal or cancellation.
+    pub(crate) fn is_awaited(&self, of: Branch) -> bool {
         self.inner
             .borrow()
             .waits
             .values()
-            .any(|wait| matches!(wait.waiter, Waiter::Awaited { .. }))
+            .any(|wait| matches!(wait.waiter, Waiter::Awaited { branch, .. } if branch == of))
+    }
+
+    /// Says which of the run's futures is about to be polled.
+    pub(crate) fn enter(&self, branch: Branch) {
+        self.inner.borrow_mut().branch = branch;
     }
 
     /// True if `command` is the only thing that the world has yet to answer.
@@ -475,12 +461,7 @@ impl Ledger {
     /// An estimate of the bytes that are kept for the run besides its future.
     pub(crate) fn bytes(&self) -> usize {
         let inner = self.inner.borrow();
-        let signals: usize = inner
-            .inboxes
-            .values()
-            .flat_map(|inbox| &inbox.signals)
-            .map(|payload| payload.len() + 32)
-            .sum();
+        let signals = inner.inboxes.bytes();
         signals + inner.waits.len() * 128 + 512
     }
 }

@@ -120,6 +120,7 @@ mod egress;
 mod error;
 mod executor;
 mod fault;
+mod invocation;
 mod joining;
 mod ledger;
 pub mod link;
@@ -143,11 +144,14 @@ mod workflow;
 
 pub use call::{Call, Stub, TaskHandle};
 pub use channel::{Channel, Recv, RecvError, RecvTimeout};
-pub use client::{Client, ClientError, RunError, RunHandle, StartRun, UntypedRun};
+pub use client::{
+    CallRun, Client, ClientError, MethodRun, RunError, RunHandle, StartRun, UntypedCall, UntypedRun,
+};
 pub use cx::{CancelledFuture, Cx};
 pub use egress::JobBuilder;
 pub use error::{Cancelled, Error, Result};
 pub use fault::{Fault, Report};
+pub use invocation::{Invocation, Question};
 pub use link::Endpoint;
 pub use prop::Prop;
 pub use retry::Retry;
@@ -160,8 +164,9 @@ pub use task_error::TaskError;
 pub use timer::Sleep;
 pub use trunkline_api::core;
 pub use trunkline_api::core::payload::{Name, Payload};
+pub use trunkline_api::core::peer::WhichTimers;
 pub use worker::{RunningWorker, Worker};
-pub use workflow::{Field, Fields, Workflow};
+pub use workflow::{Field, Fields, NoMethods, Workflow};
 
 /// Awaits several things at once and gives a tuple of their results. They begin, and are polled, in their order.
 ///
@@ -266,6 +271,53 @@ pub use trunkline_macros::service;
 /// }
 /// ```
 ///
+/// Beside its own code a workflow has methods, which clients and runs call, and queries, which only read. All of them share
+/// the one value of the run:
+///
+/// - A method is an `async fn` like `run`, with [`Cx`]. Any number of them may be under way. What one sets in a property the
+///   others see from its next `await` on, or its end; nothing of another runs in between. Clients see it when the turn is
+///   committed. The run ends in the turn in which its own code and all its methods have returned, with the result of its own
+///   code. A method that fails fails its caller, not the run.
+/// - A query is a plain `fn` without `cx`. It sees the run as of its last committed turn, and nothing of it is recorded. One that
+///   sets a property or takes a signal panics, and the run never notices.
+///
+/// ```
+/// use trunkline::prelude::*;
+///
+/// #[derive(Workflow)]
+/// struct Delivery {
+///     address: Prop<String>,
+///     arrived: Channel<()>,
+/// }
+///
+/// #[workflow]
+/// impl Delivery {
+///     #[run]
+///     async fn run(&self, cx: Cx, address: String) -> Result<String> {
+///         self.address.set(address);
+///         self.arrived.recv().await?;
+///         Ok(self.address.get())
+///     }
+///
+///     #[method]
+///     async fn redirect(&self, cx: Cx, address: String) -> Result<String> {
+///         let before = self.address.get();
+///         self.address.set(address);
+///         Ok(before)
+///     }
+///
+///     #[query]
+///     fn is_to(&self, street: String) -> bool {
+///         self.address.get().contains(&street)
+///     }
+/// }
+///
+/// # async fn client(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let run = client.workflow::<Delivery>("1").start("Main Street 1".into()).await?;
+/// let before = run.call(|w| w.redirect("Side Street 2".into())).await?;
+/// # Ok(()) }
+/// ```
+///
 /// `version` is 1 unless said otherwise; `name` is the struct's or the function's. Several versions of one workflow are
 /// several types with the same `name`.
 pub use trunkline_macros::workflow;
@@ -298,7 +350,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::joining::{fallible, joined};
     pub use crate::ledger::Ledger;
-    pub use crate::workflow::{CodeFuture, Field, Fields};
+    pub use crate::workflow::{CodeFuture, Field, Fields, MethodFuture, method, query};
 
     /// The parts of a `Result`.
     #[diagnostic::on_unimplemented(

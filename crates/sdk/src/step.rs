@@ -108,7 +108,7 @@ impl<T: DeserializeOwned> Future for StepHandle<T> {
         let result = match settled {
             Settled::Completed(value) => payload::decode(&value),
             Settled::Failed(failure) => Err(failure),
-            Settled::Cancelled | Settled::Ready => Err(cancelled_failure()),
+            Settled::Cancelled | Settled::Ready | Settled::Signal(_) => Err(cancelled_failure()),
         };
         Poll::Ready(result.map_err(Error::from_failure))
     }

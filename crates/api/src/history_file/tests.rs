@@ -29,6 +29,7 @@ fn entries() -> Vec<Entry> {
         Entry::Command(Command::StartTimer {
             command: CommandId(0),
             at: at.plus_ms(5),
+            call: None,
         }),
         Entry::Command(Command::Finish {
             outcome: Outcome::Completed(Payload::null()),

@@ -1,6 +1,7 @@
 //! Requests: what clients and operators ask of the engine. Each is answered by exactly one [`Reply`](super::Reply) or refused.
 
 use super::filter::RunFilter;
+use super::method::{CallMethod, WhichTimers};
 use crate::egress::{Destination, JobState, NewJob};
 use crate::ids::{JobId, Nonce, RunId};
 use crate::payload::{Name, Payload};
@@ -184,6 +185,32 @@ pub enum Op {
         #[n(0)]
         run: RunId,
     },
+    /// Call a method of a run: `Reply::MethodCalled`, or `Reply::MethodEnded` if the caller waits.
+    #[n(26)]
+    CallMethod(#[n(0)] CallMethod),
+    /// Have timers of a run fire now: `Reply::TimersCompleted`.
+    #[n(28)]
+    CompleteTimers {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// Which of them.
+        #[n(1)]
+        which: WhichTimers,
+    },
+    /// Answer once a method has ended: `Reply::MethodEnded`.
+    #[n(45)]
+    AwaitMethod {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// The call, as `Reply::MethodCalled` named it.
+        #[n(1)]
+        call: u32,
+        /// The nonce of the call, if the caller knows it: then a later run of the same name is not taken for this one.
+        #[n(2)]
+        nonce: Option<Nonce>,
+    },
     /// Count runs of one shard: `Reply::Counted`. The engine asks shard after shard.
     #[n(29)]
     Count(#[n(0)] RunFilter),
@@ -194,7 +221,8 @@ impl Op {
     #[must_use]
     pub fn awaits_an_end(&self) -> bool {
         match self {
-            Self::AwaitOutcome { .. } => true,
+            Self::AwaitOutcome { .. } | Self::AwaitMethod { .. } => true,
+            Self::CallMethod(call) => call.wait,
             Self::Start(start) => start.wait,
             _ => false,
         }

@@ -117,6 +117,33 @@ pub enum Reply {
         #[n(1)]
         next: Option<RunKey>,
     },
+    /// The method is called, and that is durable.
+    #[n(20)]
+    MethodCalled {
+        /// What names the call within the run.
+        #[n(0)]
+        call: u32,
+        /// False if the call was there before.
+        #[n(1)]
+        created: bool,
+    },
+    /// How a method ended.
+    #[n(21)]
+    MethodEnded {
+        /// What names the call within the run.
+        #[n(0)]
+        call: u32,
+        /// The value or the failure.
+        #[n(1)]
+        outcome: Outcome,
+    },
+    /// Timers were fired before their time.
+    #[n(22)]
+    TimersCompleted {
+        /// How many.
+        #[n(0)]
+        count: u32,
+    },
 }
 
 /// A destination and how its work stands.

@@ -72,6 +72,7 @@ impl Shard {
         if chunks.iter().map(|chunk| chunk.len()).sum::<usize>() > FOLDED_BYTES_MAX {
             return;
         }
+        Self::forget_calls(hot);
         let mut folded = Vec::with_capacity(FOLDED_BYTES_MAX / 8);
         begin_chunk(&mut folded, hot.run.entries);
         for chunk in &chunks {

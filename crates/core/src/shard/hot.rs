@@ -5,6 +5,7 @@
 //! puts it back, and [`Shard::seal_runs`] writes what has changed and lets go of what is idle.
 
 use super::Shard;
+use super::methods::Methods;
 use super::runs::Asker;
 use crate::ids::{Nonce, PeerId, RunKey, Token};
 use crate::io::{Io, decode};
@@ -62,6 +63,8 @@ pub(crate) struct Hot {
     waiters: Vec<Asker>,
     /// Nonces of its signals; absent until the first is asked for.
     pub(super) nonces: Option<BTreeSet<Nonce>>,
+    /// Calls of its methods; absent until the first.
+    pub(super) methods: Option<Box<Methods>>,
 }
 
 /// A turn that a worker has.
@@ -100,6 +103,7 @@ impl Hot {
             recent: Vec::new(),
             waiters: Vec::new(),
             nonces: None,
+            methods: None,
         })
     }
 
@@ -116,6 +120,7 @@ impl Hot {
         self.turn.is_some()
             || self.queued
             || !self.waiters.is_empty()
+            || self.methods.as_ref().is_some_and(|m| m.is_awaited())
             || !self.run.open_steps.is_empty()
             || (self.run.open_tasks > 0 && self.holder.is_some())
     }
@@ -250,6 +255,35 @@ impl Shard {
         true
     }
 
+    /// Notes that somebody waits for the end of a method; false if too many do.
+    pub(super) fn add_caller(
+        &mut self,
+        key: RunKey,
+        hot: &mut Hot,
+        call: u32,
+        asker: Asker,
+    ) -> bool {
+        let methods = hot.methods.get_or_insert_default();
+        if methods.waiters.len() >= WAITERS_MAX {
+            return false;
+        }
+        methods.waiters.push((call, asker));
+        self.runs.waiting.entry(asker.0).or_default().insert(key);
+        true
+    }
+
+    /// Notes that a peer has been answered; it may still wait for something else of the run.
+    pub(super) fn let_caller_go(&mut self, key: RunKey, hot: &Hot, peer: PeerId) {
+        let waits = hot.waiters.iter().any(|(waiter, _)| *waiter == peer)
+            || hot.methods.as_ref().is_some_and(|m| m.has_caller(peer));
+        if !waits && let Some(runs) = self.runs.waiting.get_mut(&peer) {
+            runs.remove(&key);
+            if runs.is_empty() {
+                self.runs.waiting.remove(&peer);
+            }
+        }
+    }
+
     /// Those who wait for the end of a run: from here on none does.
     pub(super) fn take_waiters(&mut self, key: RunKey, hot: &mut Hot) -> Vec<Asker> {
         let waiters = core::mem::take(&mut hot.waiters);
@@ -271,6 +305,9 @@ impl Shard {
                 continue;
             };
             hot.waiters.retain(|(waiter, _)| *waiter != peer);
+            if let Some(methods) = &mut hot.methods {
+                methods.waiters.retain(|(_, (waiter, _))| *waiter != peer);
+            }
             if !hot.touched {
                 hot.touched = true;
                 self.runs.touched.push(key);

@@ -21,7 +21,11 @@ pub(crate) type Asker = (PeerId, RequestId);
 
 impl Shard {
     /// The run that a user names, or the refusal.
-    fn find(&mut self, io: &Io<'_>, id: &RunId) -> Result<(RunKey, Box<Hot>), Rejection> {
+    pub(super) fn find(
+        &mut self,
+        io: &Io<'_>,
+        id: &RunId,
+    ) -> Result<(RunKey, Box<Hot>), Rejection> {
         let key = id.key();
         let hot = self
             .load(io, key)
@@ -323,6 +327,9 @@ impl Shard {
         hot.holder = None;
         hot.run.start_at = None;
         self.tell_origins(io, hot, status, &outcome);
+        if !hot.run.open_methods.is_empty() {
+            self.end_methods(io, key, hot, &outcome);
+        }
         for asker in self.take_waiters(key, hot) {
             io.reply(
                 asker,

@@ -162,6 +162,8 @@ impl Shard {
             }),
             listeners: None,
             start_at,
+            open_methods: Vec::new(),
+            calls: 0,
         });
         self.runs_by_status[RunStatus::Running as usize] += 1;
         self.index_tags(io, key, &hot.run);

@@ -1,10 +1,11 @@
 //! Timers: set by runs, due at an instant, fired once. Never early, and never lost however long the outage.
 
 use super::Shard;
-use crate::entry::Notification;
-use crate::ids::{CommandId, RunKey};
+use crate::entry::{Command, Entry, Notification};
+use crate::ids::{CommandId, RunId, RunKey};
 use crate::io::{Io, decode};
 use crate::payload::Name;
+use crate::peer::{Rejection, Reply, WhichTimers};
 use crate::row::{Kind, command_of_key, run_of_key};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -135,6 +136,58 @@ impl Shard {
                 _ => break,
             }
         }
+    }
+
+    /// Has timers of a run fire now, whatever their time.
+    pub(super) fn complete_timers(
+        &mut self,
+        io: &mut Io<'_>,
+        id: &RunId,
+        which: WhichTimers,
+    ) -> Result<Reply, Rejection> {
+        let (key, mut hot) = self.find_live(io, id)?;
+        self.close_chunk(io, key, &mut hot);
+        let setters = match which {
+            WhichTimers::All | WhichTimers::Timer(_) => BTreeMap::new(),
+            WhichTimers::Main | WhichTimers::Call(_) => self.setters(io, key, hot.run.chunks),
+        };
+        let wanted: Vec<CommandId> = self
+            .timers
+            .of_run(key)
+            .map(|(command, _)| command)
+            .filter(|command| *command < RUN_START)
+            .filter(|command| match which {
+                WhichTimers::All => true,
+                WhichTimers::Timer(timer) => *command == timer,
+                WhichTimers::Main => !setters.contains_key(command),
+                WhichTimers::Call(call) => setters.get(command) == Some(&call),
+            })
+            .collect();
+        let mut count = 0;
+        for command in wanted {
+            if hot.would_overflow(1, 0).is_some() || !self.cancel_timer(io, key, command) {
+                continue;
+            }
+            count += 1;
+            hot.run.open_timers -= 1;
+            self.notify(io, key, &mut hot, Notification::TimerFired { command });
+        }
+        self.keep(key, hot);
+        Ok(Reply::TimersCompleted { count })
+    }
+
+    /// The calls whose methods have set timers, by timer: only the history knows.
+    fn setters(&self, io: &Io<'_>, key: RunKey, chunks: u32) -> BTreeMap<CommandId, u32> {
+        let entries = (0..chunks).flat_map(|chunk| self.chunk_entries(io, key, chunk));
+        let setters = entries.filter_map(|entry| match entry {
+            Entry::Command(Command::StartTimer {
+                command,
+                call: Some(call),
+                ..
+            }) => Some((command, call)),
+            _ => None,
+        });
+        setters.collect()
     }
 
     /// What a run waits for among its timers, in words.

@@ -7,6 +7,7 @@
 use super::Shard;
 use super::history::fitting;
 use super::hot::{Holder, Hot, TurnLease};
+use super::methods::{check_returns, outrun_by_a_call};
 use crate::code::Code;
 use crate::effect::Effect;
 use crate::egress::NewJob;
@@ -175,6 +176,11 @@ impl Shard {
         turn: TurnDone,
         lease: TurnLease,
     ) {
+        if outrun_by_a_call(hot, &turn) {
+            // The worker has ended the run, and a call came in meanwhile: it is answered first.
+            hot.holder = None;
+            return refuse(io, peer, key, Code::TurnConflict, "a method was called");
+        }
         if let Err(reason) = self.validate(key, hot, &turn) {
             self.pause_because(hot, Name::from(reason));
             io.tell(peer, ToPeer::Forget { run: key });
@@ -284,10 +290,17 @@ impl Shard {
                 }
                 Command::Finish {
                     outcome: Outcome::Completed(result),
+                }
+                | Command::MethodReturned {
+                    outcome: Outcome::Completed(result),
+                    ..
                 } => result.len(),
+                Command::CallMethod { input, .. } => input.len(),
                 Command::CancelTimer { .. }
                 | Command::RemoveTags { .. }
                 | Command::BeginStep { .. }
+                | Command::Patch { .. }
+                | Command::MethodReturned { .. }
                 | Command::Finish { .. } => 0,
             };
             total += bytes;
@@ -296,6 +309,7 @@ impl Shard {
                 return Err(format!("{code}: a payload of {bytes} bytes"));
             }
         }
+        check_returns(hot, turn)?;
         if let Some(full) = hot.would_overflow(commands, total) {
             return Err(format!("{}: {full}", Code::HistoryFull));
         }
@@ -320,7 +334,7 @@ impl Shard {
                 hot.run.open_tasks += 1;
                 self.schedule_task(io, (key, command), (service, task), input, options, chunk);
             }
-            Command::StartTimer { command, at } => {
+            Command::StartTimer { command, at, .. } => {
                 hot.run.open_timers += 1;
                 self.start_timer(io, key, command, at);
             }
@@ -338,7 +352,13 @@ impl Shard {
             Command::AddTags { tags } => self.add_tags(io, key, hot, tags),
             Command::RemoveTags { tags } => self.remove_tags(io, key, hot, &tags),
             Command::BeginStep { command, .. } => hot.run.open_steps.push(command),
-            Command::CreateJob { .. } | Command::Finish { .. } => {}
+            Command::MethodReturned { call, outcome } => {
+                self.method_returned(io, key, hot, call, &outcome, chunk);
+            }
+            Command::CallMethod { .. }
+            | Command::Patch { .. }
+            | Command::CreateJob { .. }
+            | Command::Finish { .. } => {}
         }
     }
 

@@ -132,6 +132,7 @@ pub(crate) fn play_turn(turn: &Turn) -> TurnDone {
                 commands.push(Command::StartTimer {
                     command: CommandId(0),
                     at: turn.started_at.plus_ms(ms),
+                    call: None,
                 });
             }
             ("nap", Notification::TimerFired { .. }) => commands.push(finish(Payload::null())),

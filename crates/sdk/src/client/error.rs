@@ -120,6 +120,19 @@ impl<E> RunError<E> {
         }
     }
 
+    /// The code of what Trunkline found, if it was not the workflow's own error: a refusal, or a failure that has a code.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Client(error) => Some(error.code()),
+            _ => {
+                let name = self.failure()?.name.as_str();
+                let mut all = Code::ALL.iter().copied();
+                all.find(|code| code.to_string() == name)
+            }
+        }
+    }
+
     /// The failure as it was journaled, if the run ended.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {

@@ -121,8 +121,8 @@ impl<W> fmt::Debug for RunHandle<W> {
 /// A handle to a run whose workflow has no type here: names are strings, values whatever serde reads.
 #[derive(Clone, Debug)]
 pub struct UntypedRun {
-    client: Client,
-    id: RunId,
+    pub(super) client: Client,
+    pub(super) id: RunId,
 }
 
 impl UntypedRun {
@@ -263,7 +263,7 @@ impl UntypedRun {
         Ok(all)
     }
 
-    async fn done(&self, op: Op) -> Result<(), ClientError> {
+    pub(super) async fn done(&self, op: Op) -> Result<(), ClientError> {
         match self.client.request(op).await? {
             Reply::Done => Ok(()),
             other => Err(ClientError::unexpected(&other)),

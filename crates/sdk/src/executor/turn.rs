@@ -1,7 +1,7 @@
 //! Turns: playing a run's history to its code, and comparing what the code asks for with what is recorded.
 
 use super::mismatch::{self, Strictness};
-use super::{Execution, Stuck};
+use super::{Delivered, Execution, Stuck};
 use crate::ledger::Identity;
 use crate::workflow::Definition;
 use std::collections::VecDeque;
@@ -10,11 +10,14 @@ use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_api::core::ids::CommandId;
 use trunkline_api::core::limits::PAYLOAD_BYTES_MAX;
+use trunkline_api::core::payload::Name;
 use trunkline_api::core::time::Timestamp;
 use trunkline_api::frame::BATCH_BYTES_MAX;
 
 /// Bytes of the commands of one turn: it travels as one message, and a batch takes no more.
 const TURN_BYTES_MAX: usize = BATCH_BYTES_MAX - PAYLOAD_BYTES_MAX;
+/// The name of a failure that says that the code does not know a method.
+const UNKNOWN_METHOD: &str = "TL0056";
 /// What a command takes besides its payload, generously.
 const COMMAND_BYTES: usize = 256;
 
@@ -28,6 +31,10 @@ pub(crate) struct Player {
     consumed: u32,
     /// How many entries of the history are known here, one's own newest turn included.
     len: u32,
+    /// Calls in the turn that is being replayed whose method the code did not know then.
+    refused: Vec<u32>,
+    /// The marks of patches in that turn; nothing while the turn is a new one.
+    marks: Option<Vec<Name>>,
 }
 
 /// Notifications that wait to be played, with their index.
@@ -46,6 +53,8 @@ impl Player {
             strictness,
             consumed: 0,
             len: 0,
+            refused: Vec::new(),
+            marks: None,
         }
     }
 
@@ -80,8 +89,9 @@ impl Player {
     ) -> Result<Vec<Command>, Stuck> {
         let (mut fresh, index) = self.replay_turns(from, entries, clock)?;
         let is_fresh = !fresh.is_empty();
-        while let Some((_, at, notification)) = fresh.pop_front() {
-            self.deliver(Some(at), clock, notification)?;
+        self.begin_turn(None);
+        while let Some((index, at, notification)) = fresh.pop_front() {
+            self.deliver(Some(at), clock, index, notification)?;
         }
         let commands = self.take_commands();
         check_size(&commands)?;
@@ -139,7 +149,8 @@ impl Player {
         notification: Notification,
         clock: Timestamp,
     ) -> Result<Ahead, Stuck> {
-        self.deliver(None, clock, notification)?;
+        self.begin_turn(None);
+        self.deliver(None, clock, self.len, notification)?;
         let ledger = self.execution.as_ref().map(Execution::ledger);
         if ledger.is_some_and(|ledger| ledger.clock_was_read()) {
             return Ok(Ahead::NeedsTime);
@@ -164,9 +175,10 @@ impl Player {
         recorded: &[Command],
         clock: Timestamp,
     ) -> Result<(), Stuck> {
+        self.begin_turn(Some(recorded));
         while fresh.front().is_some_and(|(index, ..)| *index < upto) {
-            if let Some((_, at, notification)) = fresh.pop_front() {
-                self.deliver(Some(at), clock, notification)?;
+            if let Some((index, at, notification)) = fresh.pop_front() {
+                self.deliver(Some(at), clock, index, notification)?;
             }
         }
         self.consumed = upto;
@@ -174,18 +186,41 @@ impl Player {
         mismatch::compare(upto, recorded, &asked, self.strictness)
     }
 
+    /// A turn begins: a recorded one, or a new one.
+    fn begin_turn(&mut self, recorded: Option<&[Command]>) {
+        self.refused.clear();
+        let refused = recorded.unwrap_or_default().iter().filter_map(refused);
+        self.refused.extend(refused);
+        self.marks = recorded.map(|commands| commands.iter().filter_map(patch).collect());
+        if let Some(execution) = &self.execution {
+            execution.ledger().begin_turn(self.marks.clone());
+        }
+    }
+
     fn deliver(
         &mut self,
         at: Option<Timestamp>,
         clock: Timestamp,
+        index: u32,
         notification: Notification,
     ) -> Result<(), Stuck> {
         if let Notification::Started { seed, .. } = &notification
             && let Some(identity) = self.identity.take()
         {
             let definition = Arc::clone(&self.definition);
-            self.execution = Some(Execution::new(definition, identity, *seed));
+            let execution = Execution::new(definition, identity, *seed);
+            execution.ledger().begin_turn(self.marks.clone());
+            self.execution = Some(execution);
         }
+        let notification = match notification {
+            Notification::MethodCalled { method, input, .. } => Delivered::Call {
+                call: index,
+                method,
+                input,
+                refused: self.refused.contains(&index),
+            },
+            notification => Delivered::Notification(notification),
+        };
         match &mut self.execution {
             Some(execution) => execution.deliver(at, clock, notification),
             None => Err(Stuck::new(
@@ -195,11 +230,13 @@ impl Player {
         }
     }
 
-    fn take_commands(&self) -> Vec<Command> {
-        self.execution
-            .as_ref()
-            .map(|execution| execution.ledger().take_commands())
-            .unwrap_or_default()
+    /// Ends the turn, and takes what the code has asked for in it.
+    fn take_commands(&mut self) -> Vec<Command> {
+        let Some(execution) = &mut self.execution else {
+            return Vec::new();
+        };
+        execution.end_turn();
+        execution.ledger().take_commands()
     }
 
     /// The turn has consumed the first `len` entries; its mark and its commands follow them.
@@ -207,6 +244,25 @@ impl Player {
         self.consumed = len;
         let commands = u32::try_from(commands).unwrap_or(u32::MAX);
         self.len = len.saturating_add(1).saturating_add(commands);
+    }
+}
+
+/// The call that a command refuses, because the code does not know the method.
+fn refused(command: &Command) -> Option<u32> {
+    match command {
+        Command::MethodReturned {
+            call,
+            outcome: Outcome::Failed(failure),
+        } if failure.name.as_str() == UNKNOWN_METHOD => Some(*call),
+        _ => None,
+    }
+}
+
+/// The patch that a command marks.
+fn patch(command: &Command) -> Option<Name> {
+    match command {
+        Command::Patch { name } => Some(name.clone()),
+        _ => None,
     }
 }
 
@@ -236,7 +292,12 @@ fn size(command: &Command) -> usize {
         }
         Command::Finish {
             outcome: Outcome::Completed(value),
+        }
+        | Command::MethodReturned {
+            outcome: Outcome::Completed(value),
+            ..
         } => value.len(),
+        Command::CallMethod { input, .. } => input.len(),
         _ => 0,
     };
     payload + COMMAND_BYTES

@@ -359,6 +359,10 @@ fn note_line(note: &Notification) -> String {
             format!("step {} {}", command.0, outcome_line(outcome))
         }
         Notification::CancelRequested { reason } => format!("cancel: {reason}"),
+        Notification::MethodCalled { method, input, .. } => format!("call {method} {input:?}"),
+        Notification::MethodEnded { command, outcome } => {
+            format!("called {} {}", command.0, outcome_line(outcome))
+        }
     }
 }
 
@@ -388,6 +392,16 @@ fn command_line(command: &Command) -> String {
             job.body
         ),
         Command::Finish { outcome } => format!("finish {}", outcome_line(outcome)),
+        Command::Patch { name } => format!("patch {name}"),
+        Command::MethodReturned { call, outcome } => {
+            format!("return {call} {}", outcome_line(outcome))
+        }
+        Command::CallMethod {
+            command,
+            run,
+            method,
+            input,
+        } => format!("{} call {run} {method} {input:?}", command.0),
     }
 }
 

@@ -2,6 +2,7 @@
 //! with futures kept between turns and with every turn replayed from the beginning.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod behaviours;
 mod bridge;
 mod connection;
 mod contract;

@@ -99,6 +99,7 @@ fn the_index_follows_tags_that_code_adds_and_removes_also_across_a_crash() {
         Command::StartTimer {
             command: CommandId(0),
             at: Timestamp(world.now + 10),
+            call: None,
         },
     ];
     world.play(WORKER, false, change);

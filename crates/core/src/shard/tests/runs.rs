@@ -375,6 +375,7 @@ fn a_terminated_run_is_final_and_its_work_abandoned() {
     let timer = Command::StartTimer {
         command: CommandId(1),
         at,
+        call: None,
     };
     world.play(WORKER, true, vec![task(0), timer]);
     let attempt = world.task(WORKER).expect("a task");

@@ -19,6 +19,7 @@ fn timers_are_never_early_and_fire_once() {
         vec![Command::StartTimer {
             command: CommandId(0),
             at,
+            call: None,
         }],
     );
     world.pass(4_999);
@@ -43,6 +44,7 @@ fn a_timer_that_came_due_during_an_outage_fires_afterwards() {
         vec![Command::StartTimer {
             command: CommandId(0),
             at,
+            call: None,
         }],
     );
     world.now += 3_600_000;
@@ -62,6 +64,7 @@ fn a_cancelled_timer_does_not_fire() {
         vec![Command::StartTimer {
             command: CommandId(0),
             at,
+            call: None,
         }],
     );
     world.ask(signal("a", "1", 0));

@@ -117,6 +117,7 @@ impl Walk {
                 vec![Command::StartTimer {
                     command: CommandId(next),
                     at,
+                    call: None,
                 }]
             }
             _ => {
