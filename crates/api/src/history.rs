@@ -3,7 +3,7 @@
 //! Which fields an entry has depends on its `type`. It is one struct and not an enum, because a user's JSON must pass
 //! through untouched, and a tagged enum would take it apart.
 
-use crate::core::entry::{Command, Entry, Notification, Outcome, TaskOptions};
+use crate::core::entry::{Command, Entry, Meta, Notification, Outcome, TaskOptions};
 use crate::core::payload::Payload;
 use crate::egress::RetryBody;
 use crate::failure::FailureBody;
@@ -11,6 +11,7 @@ use crate::json::json_of;
 use crate::timestamp::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// `GET …/history`: part of a run's history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,7 +63,7 @@ entry_body! {
     name: String,
     /// `timer_set`: when it is due.
     due_at: Time,
-    /// `tags_added`, `tags_removed`: the tags.
+    /// `tags_added`, `tags_removed`, `task_scheduled`: the tags.
     tags: Vec<String>,
     /// `cancel_requested`: why.
     reason: String,
@@ -76,6 +77,8 @@ entry_body! {
     action: String,
     /// `task_scheduled`: how failed attempts are repeated, if the code said so.
     retry: RetryBody,
+    /// `task_scheduled`: no attempt begins later than this after the task was scheduled, in milliseconds.
+    retry_elapsed_ms: u64,
     /// `task_scheduled`: how long an attempt may take, in milliseconds.
     attempt_timeout_ms: u64,
     /// `task_scheduled`: how long all attempts may take, in milliseconds.
@@ -86,6 +89,12 @@ entry_body! {
     call: u32,
     /// `method_call_sent`: the run, as `workflow/id`.
     run: String,
+    /// `task_scheduled`: how long an attempt may be silent, in milliseconds.
+    heartbeat_timeout_ms: u64,
+    /// `task_scheduled`: how long an attempt that was asked to end may go on, in milliseconds.
+    grace_ms: u64,
+    /// `task_scheduled`: what the attempts know from the beginning.
+    meta: BTreeMap<String, Box<RawValue>>,
 }
 
 impl EntryBody {
@@ -224,6 +233,10 @@ impl EntryBody {
                 action: Some(job.action.to_string()),
                 ..Self::of_kind("job_created")
             },
+            Command::CancelTask { target } => Self {
+                command: Some(target.0),
+                ..Self::of_kind("task_cancel_requested")
+            },
             Command::Finish { outcome } => Self::of_outcome(["finished", "finished"], outcome),
             Command::Patch { name } => Self {
                 name: Some(name.to_string()),
@@ -252,11 +265,27 @@ impl EntryBody {
         Self {
             input: Some(json_of(input)),
             retry: options.retry.as_ref().map(RetryBody::from),
+            retry_elapsed_ms: options.retry.as_ref().and_then(|retry| retry.elapsed_ms),
             attempt_timeout_ms: options.attempt_timeout_ms,
             total_timeout_ms: options.total_timeout_ms,
+            heartbeat_timeout_ms: options.heartbeat_timeout_ms,
+            grace_ms: options.grace_ms,
+            tags: options
+                .tags
+                .as_ref()
+                .map(|tags| tags.iter().map(ToString::to_string).collect()),
+            meta: options.meta.as_ref().map(meta_of),
             ..Self::of_kind("task_scheduled")
         }
     }
+}
+
+/// A task's meta as JSON.
+#[must_use]
+pub fn meta_of(meta: &Meta) -> BTreeMap<String, Box<RawValue>> {
+    meta.iter()
+        .map(|(name, value)| (name.to_string(), json_of(value)))
+        .collect()
 }
 
 /// The entries of one chunk of a history.

@@ -139,6 +139,7 @@ fn sentence(entry: &EntryBody, subjects: &mut HashMap<u32, String>) -> Option<St
         }
         "task_completed" => format!("{} completed: {}", subject("task"), json(&entry.result)),
         "task_failed" => format!("{} failed: {}", subject("task"), failure?),
+        "task_cancel_requested" => format!("{} asked to end", subject("task")),
         "timer_set" => format!(
             "timer #{number} set for {}",
             entry.due_at.map(time_of_day).unwrap_or_default()

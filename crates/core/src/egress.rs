@@ -173,6 +173,7 @@ impl Default for Destination {
             concurrency: 16,
             timeout_ms: 30_000,
             retry: RetryPolicy {
+                elapsed_ms: None,
                 initial_ms: 500,
                 factor_percent: 200,
                 max_ms: 60_000,

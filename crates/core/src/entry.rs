@@ -255,6 +255,13 @@ pub enum Command {
         #[n(3)]
         input: Payload,
     },
+    /// Have task `target` end as cancelled. An attempt of it that is under way is asked to, and has its grace.
+    #[n(9)]
+    CancelTask {
+        /// The `ScheduleTask` command.
+        #[n(0)]
+        target: CommandId,
+    },
 }
 
 /// How a task attempt, a step or a run ended.
@@ -280,9 +287,32 @@ pub struct TaskOptions {
     /// How long all attempts and the waits between them may take, in milliseconds; absent: without end.
     #[n(2)]
     pub total_timeout_ms: Option<u64>,
+    /// How long an attempt may be silent between two heartbeats, in milliseconds; absent: it needs none.
+    #[n(3)]
+    pub heartbeat_timeout_ms: Option<u64>,
+    /// How long an attempt that was asked to end may go on, in milliseconds; absent: [`TaskOptions::GRACE_MS`].
+    #[n(4)]
+    pub grace_ms: Option<u64>,
+    /// Tags, for people and filters.
+    #[n(5)]
+    pub tags: Option<Vec<Name>>,
+    /// What the attempts know from the beginning; each may change it for the next.
+    #[n(6)]
+    pub meta: Option<Meta>,
 }
+
+/// Named values that go along with a task, sorted by name.
+pub type Meta = Vec<(Name, Payload)>;
 
 impl TaskOptions {
     /// The time-out of an attempt that names none: five minutes. A worker that hangs is found out in that time.
     pub const ATTEMPT_TIMEOUT_MS: u64 = 300_000;
+    /// How long an attempt that was asked to end may go on if the task does not say.
+    pub const GRACE_MS: u64 = 5_000;
+
+    /// How long an attempt that was asked to end may go on.
+    #[must_use]
+    pub fn grace_ms(&self) -> u64 {
+        self.grace_ms.unwrap_or(Self::GRACE_MS)
+    }
 }

@@ -1,6 +1,7 @@
 //! Identities: what runs, commands, jobs, peers, leases and shards are called.
 
 use crate::payload::Name;
+use crate::time::Timestamp;
 use core::fmt;
 use core::hash::Hasher;
 use minicbor::decode::{self, Decoder};
@@ -128,6 +129,46 @@ impl RunKey {
     #[must_use]
     pub fn shard(self, shards: u16) -> ShardId {
         shard_of(self.0, shards)
+    }
+}
+
+/// The identity of a task: the same for all its attempts, and for no other task. It proves nothing but that its holder
+/// was told it: whoever knows it may answer the task.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+pub struct TaskId {
+    /// The run that scheduled it.
+    #[n(0)]
+    pub run: RunKey,
+    /// When the run's count of commands began, so that a later run under the same id has other tasks.
+    #[n(1)]
+    pub began: Timestamp,
+    /// The command that scheduled it.
+    #[n(2)]
+    pub command: CommandId,
+}
+
+impl TaskId {
+    /// Reads what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let (run, began, command) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if parts.next().is_some() || run.len() != 32 || !is_hex(run) || !is_hex(began) {
+            return None;
+        }
+        let id = Self {
+            run: RunKey(u128::from_str_radix(run, 16).ok()?),
+            began: Timestamp(u64::from_str_radix(began, 16).ok()?),
+            command: CommandId(command.parse().ok()?),
+        };
+        Some(id)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:x}-{}", self.run, self.began.0, self.command.0)
     }
 }
 

@@ -24,11 +24,14 @@ mod filter;
 mod method;
 mod op;
 mod reply;
+mod task;
 
-use crate::entry::{Command, Outcome, TaskOptions};
-use crate::ids::{CommandId, RequestId, RunId, RunKey, Token};
+use crate::entry::{Command, Meta, Outcome, TaskOptions};
+use crate::failure::Failure;
+use crate::ids::{CommandId, RequestId, RunId, RunKey, TaskId, Token};
 use crate::payload::{Name, Payload};
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -36,6 +39,7 @@ pub use filter::{Action, Fitness, RunFilter};
 pub use method::{CallMethod, WhichTimers};
 pub use op::{OnConflict, Op, Start};
 pub use reply::{Counters, DestinationStatus, Rejection, Reply};
+pub use task::{TaskState, TaskStatus};
 
 /// What a peer tells the engine.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -107,6 +111,38 @@ pub enum FromPeer {
         #[n(0)]
         run: RunKey,
     },
+    /// An attempt is alive.
+    #[n(8)]
+    Heartbeat {
+        /// The run.
+        #[n(0)]
+        run: RunKey,
+        /// The command that scheduled the task.
+        #[n(1)]
+        command: CommandId,
+        /// The attempt's token.
+        #[n(2)]
+        token: Token,
+        /// How far it has come, for the next attempt; absent: as it was.
+        #[n(3)]
+        details: Option<Payload>,
+        /// What the next attempt is to know; absent: as it was.
+        #[n(4)]
+        meta: Option<Meta>,
+    },
+    /// An attempt has ended without a result: somebody answers the task later, by its [`TaskId`].
+    #[n(9)]
+    TaskDelegated {
+        /// The run.
+        #[n(0)]
+        run: RunKey,
+        /// The command that scheduled the task.
+        #[n(1)]
+        command: CommandId,
+        /// The attempt's token.
+        #[n(2)]
+        token: Token,
+    },
 }
 
 /// A finished turn.
@@ -150,6 +186,12 @@ pub struct Registration {
     /// Tasks that may be with the worker at once.
     #[n(4)]
     pub task_slots: u32,
+    /// Tasks of single services that may be with the worker at once, within `task_slots`.
+    #[n(5)]
+    pub service_slots: Option<Vec<(Name, u32)>>,
+    /// Turns of single workflows that may be with the worker at once, within `turn_slots`.
+    #[n(6)]
+    pub workflow_slots: Option<Vec<(Name, u32)>>,
 }
 
 /// What the engine tells a peer.
@@ -193,6 +235,26 @@ pub enum ToPeer {
         /// Why.
         #[n(1)]
         rejection: Rejection,
+    },
+    /// An attempt is to come to its end: nobody waits for it any more, or it has taken too long. After the grace it is
+    /// abandoned.
+    #[n(6)]
+    CancelTask {
+        /// The run.
+        #[n(0)]
+        run: RunKey,
+        /// The command that scheduled the task.
+        #[n(1)]
+        command: CommandId,
+        /// The attempt's token.
+        #[n(2)]
+        token: Token,
+        /// How long it may go on, in milliseconds.
+        #[n(3)]
+        grace_ms: u64,
+        /// True if it has taken too long: another attempt may follow, and what this one returns is not looked at.
+        #[n(4)]
+        timed_out: bool,
     },
 }
 
@@ -258,4 +320,28 @@ pub struct TaskAttempt {
     /// Times and retries.
     #[n(8)]
     pub options: TaskOptions,
+    /// What earlier attempts made of the task's meta; absent: it is as in the options.
+    #[n(9)]
+    pub meta: Option<Meta>,
+    /// How the attempt before failed.
+    #[n(10)]
+    pub last_failure: Option<Box<Failure>>,
+    /// What the last heartbeat of an earlier attempt said.
+    #[n(11)]
+    pub heartbeat_details: Option<Payload>,
+    /// When the run's count of commands began: with run and command it makes the task's id.
+    #[n(12)]
+    pub began: Timestamp,
+}
+
+impl TaskAttempt {
+    /// The identity of the task: the same for all its attempts.
+    #[must_use]
+    pub fn task_id(&self) -> TaskId {
+        TaskId {
+            run: self.run,
+            began: self.began,
+            command: self.command,
+        }
+    }
 }

@@ -28,6 +28,9 @@ pub struct RetryPolicy {
     /// Names of failures that are final at once.
     #[n(5)]
     pub non_retryable: Vec<Name>,
+    /// No attempt begins later than this after the task was scheduled, in milliseconds; absent: without end.
+    #[n(6)]
+    pub elapsed_ms: Option<u64>,
 }
 
 impl Default for RetryPolicy {
@@ -40,6 +43,7 @@ impl Default for RetryPolicy {
             attempts: 0,
             jitter_percent: 20,
             non_retryable: Vec::new(),
+            elapsed_ms: None,
         }
     }
 }

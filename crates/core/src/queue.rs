@@ -183,6 +183,20 @@ impl<K: Copy + Ord + Debug> Queue<K> {
         }
     }
 
+    /// Lets the lease of `key` run out at `deadline`, if `token` proves that it is the present one.
+    pub fn extend(&mut self, key: K, token: Token, deadline: Timestamp) {
+        let Some(message) = self.messages.get_mut(&key) else {
+            return;
+        };
+        if let State::Leased(lease) = &mut message.state
+            && lease.token == token
+        {
+            self.deadlines.remove(&(lease.deadline, key));
+            lease.deadline = deadline;
+            self.deadlines.insert((deadline, key));
+        }
+    }
+
     /// The present lease of `key`, if it has one.
     #[must_use]
     pub fn leased(&self, key: K) -> Option<Lease> {

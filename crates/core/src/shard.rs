@@ -13,6 +13,7 @@ mod hot;
 mod invariants;
 mod jobs;
 mod lists;
+mod lingering;
 mod mail;
 mod methods;
 mod post;
@@ -20,6 +21,8 @@ mod runs;
 mod starts;
 mod sweep;
 mod tags;
+mod task_answers;
+mod task_ends;
 mod task_table;
 mod tasks;
 mod timers;
@@ -75,6 +78,49 @@ pub struct Offer {
     pub turns: u32,
     /// Tasks it can take now. `dispatch` counts it down.
     pub tasks: u32,
+    /// Tasks of each service in `abilities.service_slots` that it can take now, in that order.
+    pub service_tasks: Vec<u32>,
+    /// Turns of each workflow in `abilities.workflow_slots` that it can take now, in that order.
+    pub workflow_turns: Vec<u32>,
+}
+
+impl Offer {
+    /// Tasks of `service` that it can take now.
+    fn tasks_of(&self, service: &Name) -> u32 {
+        match place(self.abilities.service_slots.as_deref(), service) {
+            Some(at) => self.tasks.min(self.service_tasks[at]),
+            None => self.tasks,
+        }
+    }
+
+    /// Counts a task of `service` that it is given.
+    fn give_task(&mut self, service: &Name) {
+        self.tasks -= 1;
+        if let Some(at) = place(self.abilities.service_slots.as_deref(), service) {
+            self.service_tasks[at] -= 1;
+        }
+    }
+
+    /// Turns of `workflow` that it can take now.
+    fn turns_of(&self, workflow: &Name) -> u32 {
+        match place(self.abilities.workflow_slots.as_deref(), workflow) {
+            Some(at) => self.turns.min(self.workflow_turns[at]),
+            None => self.turns,
+        }
+    }
+
+    /// Counts a turn of `workflow` that it is given.
+    fn give_turn(&mut self, workflow: &Name) {
+        self.turns -= 1;
+        if let Some(at) = place(self.abilities.workflow_slots.as_deref(), workflow) {
+            self.workflow_turns[at] -= 1;
+        }
+    }
+}
+
+/// Where the limit of `name` is among `limits`.
+fn place(limits: Option<&[(Name, u32)]>, name: &Name) -> Option<usize> {
+    limits?.iter().position(|(limited, _)| limited == name)
 }
 
 /// A broken invariant: a bug in Trunkline.
@@ -221,6 +267,14 @@ impl Shard {
             Op::History { run, from } => self.history(io, &run, from),
             Op::Property { run, name } => self.property(io, &run, &name),
             Op::Waits { run } => self.waits(io, &run),
+            Op::OpenTasks { run } => self.open_tasks_of(io, &run),
+            Op::CompleteTask {
+                task,
+                outcome,
+                nonce,
+            } => self.complete_task(io, task, outcome, nonce),
+            Op::HeartbeatTask { task, details } => self.heartbeat_task(io, task, details),
+            Op::CancelTask { task } => self.cancel_task_asked(io, task),
             Op::Cancel { run, reason } => self.cancel(io, &run, reason),
             Op::Terminate { run, reason } => self.terminate(io, &run, &reason),
             Op::Pause { run } => self.pause(io, &run),
@@ -270,6 +324,18 @@ impl Shard {
                 self.step_done(io, peer, (run, command), outcome, then);
             }
             FromPeer::Evicted { run } => self.evicted(io, peer, run),
+            FromPeer::Heartbeat {
+                run,
+                command,
+                token,
+                details,
+                meta,
+            } => self.heartbeat(io, peer, (run, command), token, details, meta),
+            FromPeer::TaskDelegated {
+                run,
+                command,
+                token,
+            } => self.task_delegated(io, peer, (run, command), token),
             // These are the engine's business: it answers requests through `Input::Request`, and knows its workers.
             FromPeer::Request(..) | FromPeer::Register(_) | FromPeer::Drain => {}
         }

@@ -10,10 +10,11 @@
 //! nothing, and a turn that a worker adds to a result (`then`) needs no slot.
 
 use crate::inbox::Inbox;
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trunkline_core::ids::{PeerId, RunKey, Token};
+use trunkline_core::payload::Name;
 use trunkline_core::peer::{FromPeer, Registration, ToPeer};
 use trunkline_core::shard::Offer;
 
@@ -46,10 +47,24 @@ pub(crate) struct Slots {
 /// What is with a worker, and how much it has said may be.
 #[derive(Debug, Default)]
 struct Held {
-    turns: HashSet<RunKey>,
-    tasks: HashSet<(RunKey, Token)>,
+    /// Turns, each with its workflow if that has a limit of its own.
+    turns: HashMap<RunKey, Option<Name>>,
+    /// Attempts, each with its service if that has a limit of its own.
+    tasks: HashMap<(RunKey, Token), Option<Name>>,
     turns_max: u32,
     tasks_max: u32,
+    /// The limits of single services, and of single workflows.
+    services: Vec<Limit>,
+    workflows: Vec<Limit>,
+}
+
+/// The limit of one service or workflow at one worker.
+#[derive(Debug)]
+struct Limit {
+    name: Name,
+    max: u32,
+    /// Negative while the worker holds more than a newer registration allows.
+    free: i64,
 }
 
 /// How many slots were freed.
@@ -71,14 +86,17 @@ impl Workers {
 
     /// A worker offers to work, or changes what it offers. Its slots are the same each time.
     pub(crate) fn register(&self, peer: PeerId, slots: Arc<Slots>, abilities: Registration) {
-        slots.resize(&abilities);
         let mut registered = self.lock();
+        // With the lock held: a dispatch that is under way counts by the limits that it began with.
+        slots.resize(&abilities);
         registered.withdraw(peer);
         registered.offers.push(Offer {
             peer,
             abilities: Arc::new(abilities),
             turns: 0,
             tasks: 0,
+            service_tasks: Vec::new(),
+            workflow_turns: Vec::new(),
         });
         registered.slots.push(slots);
         drop(registered);
@@ -96,16 +114,18 @@ impl Workers {
         let mut held = slots.held();
         for message in messages {
             match message {
-                FromPeer::TurnDone(turn) => freed.turn(held.turns.remove(&turn.run)),
+                FromPeer::TurnDone(turn) => held.end_turn(turn.run, &mut freed),
                 FromPeer::TurnStuck { run, .. } | FromPeer::Evicted { run } => {
-                    freed.turn(held.turns.remove(run));
+                    held.end_turn(*run, &mut freed);
                 }
-                FromPeer::TaskDone { run, token, .. } => {
-                    freed.task(held.tasks.remove(&(*run, *token)));
+                FromPeer::TaskDone { run, token, .. }
+                | FromPeer::TaskDelegated { run, token, .. } => {
+                    held.end_task((*run, *token), &mut freed);
                 }
                 FromPeer::StepDone { .. }
                 | FromPeer::Request(..)
                 | FromPeer::Register(_)
+                | FromPeer::Heartbeat { .. }
                 | FromPeer::Drain => {}
             }
         }
@@ -121,16 +141,18 @@ impl Workers {
         for message in messages {
             match message {
                 ToPeer::Turn(turn) => {
-                    held.turns.insert(turn.run);
+                    let limited = limited(&held.workflows, &turn.id.workflow);
+                    held.turns.insert(turn.run, limited);
                 }
                 ToPeer::Task(task) => {
-                    held.tasks.insert((task.run, task.token));
+                    let limited = limited(&held.services, &task.service);
+                    held.tasks.insert((task.run, task.token), limited);
                 }
-                ToPeer::Forget { run } => freed.turn(held.turns.remove(run)),
+                ToPeer::Forget { run } => held.end_turn(*run, &mut freed),
                 ToPeer::AbandonTask { run, token, .. } => {
-                    freed.task(held.tasks.remove(&(*run, *token)));
+                    held.end_task((*run, *token), &mut freed);
                 }
-                ToPeer::Reply(..) | ToPeer::Refused { .. } => {}
+                ToPeer::Reply(..) | ToPeer::Refused { .. } | ToPeer::CancelTask { .. } => {}
             }
         }
         drop(held);
@@ -169,6 +191,11 @@ impl Workers {
         for (offer, slots) in offers.iter_mut().zip(slots.iter()) {
             offer.turns = free(&slots.turns);
             offer.tasks = free(&slots.tasks);
+            if has_limits(&offer.abilities) {
+                let held = slots.held();
+                offer.service_tasks = held.services.iter().map(Limit::room).collect();
+                offer.workflow_turns = held.workflows.iter().map(Limit::room).collect();
+            }
         }
         let before: Vec<(u32, u32)> = offers
             .iter()
@@ -178,6 +205,11 @@ impl Workers {
         for ((offer, slots), (turns, tasks)) in offers.iter().zip(slots.iter()).zip(before) {
             take(&slots.turns, turns - offer.turns);
             take(&slots.tasks, tasks - offer.tasks);
+            if has_limits(&offer.abilities) {
+                let mut held = slots.held();
+                take_limited(&mut held.services, &offer.service_tasks);
+                take_limited(&mut held.workflows, &offer.workflow_turns);
+            }
         }
     }
 
@@ -214,6 +246,8 @@ impl Slots {
         };
         grow(&self.turns, before.0, abilities.turn_slots);
         grow(&self.tasks, before.1, abilities.task_slots);
+        resize_limits(&mut held.services, abilities.service_slots.as_deref());
+        resize_limits(&mut held.workflows, abilities.workflow_slots.as_deref());
     }
 
     /// True if nothing is with the worker but attempts that `asleep` knows.
@@ -227,13 +261,64 @@ impl Slots {
     }
 }
 
-impl Freed {
-    fn turn(&mut self, freed: bool) {
-        self.turns += u32::from(freed);
+impl Held {
+    fn end_turn(&mut self, run: RunKey, freed: &mut Freed) {
+        if let Some(limited) = self.turns.remove(&run) {
+            freed.turns += 1;
+            give_back(&mut self.workflows, limited);
+        }
     }
 
-    fn task(&mut self, freed: bool) {
-        self.tasks += u32::from(freed);
+    fn end_task(&mut self, attempt: (RunKey, Token), freed: &mut Freed) {
+        if let Some(limited) = self.tasks.remove(&attempt) {
+            freed.tasks += 1;
+            give_back(&mut self.services, limited);
+        }
+    }
+}
+
+impl Limit {
+    fn room(&self) -> u32 {
+        u32::try_from(self.free).unwrap_or(0)
+    }
+}
+
+fn has_limits(abilities: &Registration) -> bool {
+    abilities.service_slots.is_some() || abilities.workflow_slots.is_some()
+}
+
+/// The name, if it has a limit of its own.
+fn limited(limits: &[Limit], name: &Name) -> Option<Name> {
+    let limit = limits.iter().find(|limit| limit.name == *name)?;
+    Some(limit.name.clone())
+}
+
+fn give_back(limits: &mut [Limit], limited: Option<Name>) {
+    if let Some(name) = limited
+        && let Some(limit) = limits.iter_mut().find(|limit| limit.name == name)
+    {
+        limit.free = i64::from(limit.max).min(limit.free + 1);
+    }
+}
+
+/// Puts the limits of a registration in the place of those before; what is out stays counted.
+fn resize_limits(limits: &mut Vec<Limit>, now: Option<&[(Name, u32)]>) {
+    let before = std::mem::take(limits);
+    limits.extend(now.unwrap_or_default().iter().map(|(name, max)| {
+        let known = before.iter().find(|limit| limit.name == *name);
+        let out = known.map_or(0, |limit| i64::from(limit.max) - limit.free);
+        Limit {
+            name: name.clone(),
+            max: *max,
+            free: i64::from(*max) - out,
+        }
+    }));
+}
+
+/// Takes what a dispatch has used: `left` is what it left of the room.
+fn take_limited(limits: &mut [Limit], left: &[u32]) {
+    for (limit, left) in limits.iter_mut().zip(left) {
+        limit.free -= i64::from(limit.room().saturating_sub(*left));
     }
 }
 

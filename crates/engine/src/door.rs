@@ -9,7 +9,7 @@ mod many;
 use crate::node::Node;
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
-use trunkline_core::entry::{Command, Outcome};
+use trunkline_core::entry::{Command, Meta, Outcome, TaskOptions};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::{RunId, ShardId, destination_shard};
 use trunkline_core::limits::{
@@ -34,6 +34,8 @@ const OBJECT_IDS_MAX: usize = 1_000;
 /// Bytes of one turn. What it writes, which may be three times as much (into the history, as properties, as messages), is
 /// one frame of the journal.
 const TURN_BYTES_MAX: usize = 16 << 20;
+/// Bytes of the values in one task's meta.
+const META_BYTES_MAX: usize = 64 << 10;
 /// Longest URL, and longest reason that an operator gives.
 const TEXT_BYTES_MAX: usize = 2_048;
 
@@ -108,7 +110,11 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::Terminate { run: id, .. }
         | Op::Pause { run: id }
         | Op::Resume { run: id }
+        | Op::OpenTasks { run: id }
         | Op::Waits { run: id } => run(id),
+        Op::CompleteTask { task, .. }
+        | Op::HeartbeatTask { task, .. }
+        | Op::CancelTask { task } => Some(task.run.shard(shards)),
         Op::PutDestination { destination: to } => destination(&to.name),
         Op::DescribeDestination { name } => destination(name),
         Op::CreateJobs { jobs } => jobs
@@ -167,7 +173,11 @@ fn check(op: &Op) -> Checked {
         | Op::History { run, .. }
         | Op::Pause { run }
         | Op::Resume { run }
+        | Op::OpenTasks { run }
         | Op::Waits { run } => check_run(run),
+        Op::CompleteTask { outcome, .. } => check_outcome("the answer", outcome),
+        Op::HeartbeatTask { details, .. } => check_details(details.as_ref()),
+        Op::CancelTask { .. } => Ok(()),
         Op::PutDestination { destination } => check_destination(destination),
         Op::CreateJobs { jobs } => check_jobs(jobs.iter().map(|(_, job)| job)),
         Op::DescribeDestination { name } => check_name("the destination", name),
@@ -299,6 +309,32 @@ fn check_payload(what: &str, payload: &Payload) -> Checked {
     Ok(())
 }
 
+fn check_details(details: Option<&Payload>) -> Checked {
+    details.map_or(Ok(()), |details| {
+        check_payload("the heartbeat's details", details)
+    })
+}
+
+fn check_task_options(options: &TaskOptions) -> Checked {
+    check_tags(options.tags.as_deref().unwrap_or_default())?;
+    check_meta(options.meta.as_ref())
+}
+
+/// A task's meta is written with each of its heartbeats that says something.
+fn check_meta(meta: Option<&Meta>) -> Checked {
+    let meta = meta.map(Vec::as_slice).unwrap_or_default();
+    let bytes: usize = meta.iter().map(|(_, value)| value.len()).sum();
+    if meta.len() > TAGS_MAX || bytes > META_BYTES_MAX {
+        let detail = format!(
+            "the task's meta has {} values of {bytes} bytes, the limits are {TAGS_MAX} and {META_BYTES_MAX}",
+            meta.len()
+        );
+        return Err(Rejection::new(Code::PayloadTooLarge, detail));
+    }
+    meta.iter()
+        .try_for_each(|(name, _)| check_name("a name in the task's meta", name))
+}
+
 /// Makes a report one that the core can take.
 pub(crate) fn mend(report: FromPeer) -> FromPeer {
     match report {
@@ -345,6 +381,19 @@ pub(crate) fn mend(report: FromPeer) -> FromPeer {
                 then,
             }
         }
+        FromPeer::Heartbeat {
+            run,
+            command,
+            token,
+            details,
+            meta,
+        } => FromPeer::Heartbeat {
+            run,
+            command,
+            token,
+            details: details.filter(|details| check_details(Some(details)).is_ok()),
+            meta: meta.filter(|meta| check_meta(Some(meta)).is_ok()),
+        },
         other => other,
     }
 }
@@ -405,10 +454,12 @@ fn check_command(command: &Command) -> Checked {
             service,
             task,
             input,
+            options,
             ..
         } => {
             check_name("the service", service)?;
             check_name("the task", task)?;
+            check_task_options(options)?;
             check_payload("the task's input", input)
         }
         Command::SetProperty { name, value } => {
@@ -428,7 +479,9 @@ fn check_command(command: &Command) -> Checked {
             check_payload("the argument", input)
         }
         Command::Patch { name } => check_name("the patch", name),
-        Command::StartTimer { .. } | Command::CancelTimer { .. } => Ok(()),
+        Command::StartTimer { .. } | Command::CancelTimer { .. } | Command::CancelTask { .. } => {
+            Ok(())
+        }
     }
 }
 

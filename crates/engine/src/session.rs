@@ -63,6 +63,8 @@ impl Session {
             FromPeer::TurnStuck { run, .. }
             | FromPeer::TaskDone { run, .. }
             | FromPeer::StepDone { run, .. }
+            | FromPeer::Heartbeat { run, .. }
+            | FromPeer::TaskDelegated { run, .. }
             | FromPeer::Evicted { run } => self.report(run, message, sorted),
         }
     }

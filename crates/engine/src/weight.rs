@@ -41,6 +41,11 @@ fn of_op(op: &Op) -> usize {
         Op::Start(start) => of_start(start),
         Op::Signal { payload, .. } => payload.len(),
         Op::CallMethod(call) => call.input.len(),
+        Op::CompleteTask { outcome, .. } => of_outcome(outcome),
+        Op::HeartbeatTask {
+            details: Some(details),
+            ..
+        } => details.len(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         _ => 0,
     }
@@ -51,6 +56,10 @@ fn of_report(report: &FromPeer) -> usize {
         FromPeer::TurnDone(turn) => of_turn(turn),
         FromPeer::TaskDone { outcome, then, .. } | FromPeer::StepDone { outcome, then, .. } => {
             of_outcome(outcome) + then.as_ref().map_or(0, of_turn)
+        }
+        FromPeer::Heartbeat { details, meta, .. } => {
+            let meta = meta.iter().flatten().map(|(_, value)| 32 + value.len());
+            details.as_ref().map_or(0, |details| details.len()) + meta.sum::<usize>()
         }
         _ => 0,
     }
@@ -90,7 +99,9 @@ pub(crate) fn of_told(message: &ToPeer) -> usize {
     BASE_BYTES
         + match message {
             ToPeer::Turn(turn) => turn.chunks.iter().map(|chunk| chunk.len()).sum(),
-            ToPeer::Task(task) => task.input.len(),
+            ToPeer::Task(task) => {
+                task.input.len() + task.heartbeat_details.as_ref().map_or(0, |it| it.len())
+            }
             ToPeer::Reply(_, Ok(reply)) => of_reply(reply),
             _ => 0,
         }
@@ -102,6 +113,7 @@ fn of_reply(reply: &Reply) -> usize {
         Reply::History { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
         Reply::Property(value) => value.len(),
         Reply::Runs { runs, .. } => 512 * runs.len(),
+        Reply::Tasks(tasks) => 1_024 * tasks.len(),
         Reply::Destinations(all) => 512 * all.len(),
         Reply::Job { job, .. } => of_job(&job.new),
         Reply::JobList { jobs, .. } => jobs.iter().map(|job| of_job(&job.new)).sum(),

@@ -369,6 +369,12 @@ impl Worker {
                     run,
                     command,
                     token,
+                }
+                | ToPeer::CancelTask {
+                    run,
+                    command,
+                    token,
+                    ..
                 } => {
                     // The attempt may be in this very batch.
                     let mut attempts = attempts.drain(..);
@@ -407,6 +413,7 @@ impl Worker {
             services,
             turn_slots: self.turn_slots,
             task_slots: self.task_slots,
+            ..Registration::default()
         }
     }
 }

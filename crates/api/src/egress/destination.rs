@@ -103,6 +103,7 @@ impl From<&RetryPolicy> for RetryBody {
 impl RetryBody {
     fn over(self, default: &RetryPolicy) -> Result<RetryPolicy, Problem> {
         Ok(RetryPolicy {
+            elapsed_ms: None,
             initial_ms: self.initial_ms.unwrap_or(default.initial_ms),
             factor_percent: self.factor_percent.unwrap_or(default.factor_percent),
             max_ms: self.max_ms.unwrap_or(default.max_ms),

@@ -3,7 +3,8 @@
 use super::filter::RunFilter;
 use super::method::{CallMethod, WhichTimers};
 use crate::egress::{Destination, JobState, NewJob};
-use crate::ids::{JobId, Nonce, RunId};
+use crate::entry::Outcome;
+use crate::ids::{JobId, Nonce, RunId, TaskId};
 use crate::payload::{Name, Payload};
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -210,6 +211,43 @@ pub enum Op {
         /// The nonce of the call, if the caller knows it: then a later run of the same name is not taken for this one.
         #[n(2)]
         nonce: Option<Nonce>,
+    },
+    /// Answer a task from outside: `Reply::Done`. An answer that comes while an attempt runs is kept until that ends.
+    #[n(21)]
+    CompleteTask {
+        /// The task.
+        #[n(0)]
+        task: TaskId,
+        /// Its result, or how the present attempt failed.
+        #[n(1)]
+        outcome: Outcome,
+        /// A repeat with the same nonce counts once.
+        #[n(2)]
+        nonce: Nonce,
+    },
+    /// Say from outside that a task is being worked on: `Reply::TaskAlive`.
+    #[n(22)]
+    HeartbeatTask {
+        /// The task.
+        #[n(0)]
+        task: TaskId,
+        /// How far it has come; absent: as it was.
+        #[n(1)]
+        details: Option<Payload>,
+    },
+    /// End a task as cancelled: `Reply::Done`. An attempt that is under way has its grace.
+    #[n(44)]
+    CancelTask {
+        /// The task.
+        #[n(0)]
+        task: TaskId,
+    },
+    /// The tasks of a run that have not ended: `Reply::Tasks`.
+    #[n(54)]
+    OpenTasks {
+        /// The run.
+        #[n(0)]
+        run: RunId,
     },
     /// Count runs of one shard: `Reply::Counted`. The engine asks shard after shard.
     #[n(29)]

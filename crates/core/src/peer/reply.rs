@@ -1,5 +1,6 @@
 //! Answers to requests, and refusals.
 
+use super::task::TaskStatus;
 use crate::code::Code;
 use crate::egress::{Destination, Job};
 use crate::entry::Outcome;
@@ -144,6 +145,16 @@ pub enum Reply {
         #[n(0)]
         count: u32,
     },
+    /// The heartbeat is noted.
+    #[n(14)]
+    TaskAlive {
+        /// True if the task was asked to end: whoever works on it has until its grace is over.
+        #[n(0)]
+        cancelling: bool,
+    },
+    /// Tasks that have not ended.
+    #[n(15)]
+    Tasks(#[n(0)] Vec<TaskStatus>),
 }
 
 /// A destination and how its work stands.

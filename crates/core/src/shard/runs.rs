@@ -277,7 +277,7 @@ impl Shard {
             waits.push(Name::from(detail));
         }
         if !hot.run.status.is_final() {
-            self.task_waits(io, key, &mut waits);
+            self.task_waits(io, (key, super::tasks::began(&hot.run)), &mut waits);
             self.timer_waits(io, key, &mut waits);
             if waits.is_empty() {
                 waits.push(Name::from("a signal"));

@@ -9,15 +9,16 @@ use super::turns::refuse;
 use super::{Offer, Shard, TaskKey};
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome, TaskOptions};
-use crate::failure::{Failure, FailureKind};
-use crate::ids::{PeerId, RunKey, Token};
+use crate::failure::Failure;
+use crate::ids::{PeerId, Token};
 use crate::io::{Io, decode};
 use crate::payload::{Name, Payload};
 use crate::peer::{TaskAttempt, ToPeer, TurnDone};
 use crate::policy::RetryPolicy;
 use crate::row::{Kind, command_of_key, run_of_key};
+use crate::run::Run;
 use crate::time::Timestamp;
-use alloc::format;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 impl Shard {
@@ -32,7 +33,7 @@ impl Shard {
         });
         rows.sort_by_key(|(key, row)| (row.scheduled_at, *key));
         for (key, row) in rows {
-            self.tasks.insert(io.now, key, Task { row, input: None });
+            self.tasks.insert(io.now, key, Task::new(row, None));
         }
     }
 
@@ -54,16 +55,10 @@ impl Shard {
             options,
             chunk,
             last_failure: None,
+            progress: None,
         };
         io.create(&self.keys.task(key.0, key.1), &row);
-        self.tasks.insert(
-            io.now,
-            key,
-            Task {
-                row,
-                input: Some(input),
-            },
-        );
+        self.tasks.insert(io.now, key, Task::new(row, Some(input)));
     }
 
     /// Gives ready tasks to the workers that offer their service, to the one with the most room first.
@@ -83,53 +78,67 @@ impl Shard {
                 let roomiest = able
                     .iter()
                     .copied()
-                    .max_by_key(|index| offers[*index].tasks);
-                let Some(roomiest) = roomiest.filter(|index| offers[*index].tasks > 0) else {
+                    .map(|index| (offers[index].tasks_of(&service), index))
+                    .max_by_key(|(room, _)| *room);
+                let Some((_, roomiest)) = roomiest.filter(|(room, _)| *room > 0) else {
                     break;
                 };
-                let peer = offers[roomiest].peer;
-                if !self.send_task(io, &service, peer) {
-                    break;
+                match self.send_task(io, &service, offers[roomiest].peer) {
+                    Sending::Sent => offers[roomiest].give_task(&service),
+                    Sending::Settled => {}
+                    Sending::Nothing => break,
                 }
-                offers[roomiest].tasks -= 1;
             }
         }
     }
 
-    /// Leases the next task of a service to a worker; false if there is none.
-    fn send_task(&mut self, io: &mut Io<'_>, service: &Name, peer: PeerId) -> bool {
-        let token = self.next_token();
+    /// Leases the next task of a service to a worker.
+    fn send_task(&mut self, io: &mut Io<'_>, service: &Name, peer: PeerId) -> Sending {
         let Some(queue) = self.tasks.queues.get_mut(service) else {
-            return false;
+            return Sending::Nothing;
         };
         // The deadline is only known with the task, so look at it first.
         queue.ripen(io.now);
-        let Some(next) = queue.peek() else {
-            return false;
-        };
-        let row = &self
-            .tasks
-            .tasks
-            .get(&next)
-            .expect("what is queued is here")
-            .row;
-        let timeout_ms = row
-            .options
-            .attempt_timeout_ms
-            .unwrap_or(TaskOptions::ATTEMPT_TIMEOUT_MS);
-        let Some(key) = queue.take(io.now, peer, token, io.now.plus_ms(timeout_ms)) else {
-            return false;
+        let Some(key) = queue.peek() else {
+            return Sending::Nothing;
         };
         let Some(hot) = self.load(io, key.0) else {
             // The run was purged: nobody waits for the task.
             self.tasks.remove(io.now, key);
             io.delete(&self.keys.task(key.0, key.1));
-            return true;
+            return Sending::Settled;
         };
-        let id = hot.run.id.clone();
+        let (id, began) = (hot.run.id.clone(), began(&hot.run));
         self.keep(key.0, hot);
+        let task = self.tasks.tasks.get(&key).expect("what is queued is here");
+        if task.row.is_cancelling() || task.row.is_answered() {
+            self.settle_due(io, key);
+            return Sending::Settled;
+        }
+        let token = self.next_token();
         let input = self.task_input(io, key);
-        let row = &self.tasks.tasks.get(&key).expect("just taken").row;
+        let task = self
+            .tasks
+            .tasks
+            .get_mut(&key)
+            .expect("what is queued is here");
+        let row = &task.row;
+        let mut options = row.options.clone();
+        let timeout_ms = options
+            .attempt_timeout_ms
+            .unwrap_or(TaskOptions::ATTEMPT_TIMEOUT_MS);
+        task.attempt_ends_at = io.now.plus_ms(timeout_ms);
+        if let Some(end) = row.total_deadline()
+            && end < task.attempt_ends_at
+        {
+            // So that the attempt knows how long it really has.
+            options.attempt_timeout_ms = Some(end.since_ms(io.now));
+        }
+        let lease_ends_at = match options.heartbeat_timeout_ms {
+            Some(ms) => task.attempt_ends_at.min(io.now.plus_ms(ms)),
+            None => task.attempt_ends_at,
+        };
+        let progress = row.progress.as_ref();
         let attempt = TaskAttempt {
             run: key.0,
             id,
@@ -139,10 +148,17 @@ impl Shard {
             task: row.task.clone(),
             input,
             attempt: row.failed_attempts + 1,
-            options: row.options.clone(),
+            options,
+            meta: progress.and_then(|progress| progress.meta.clone()),
+            last_failure: row.last_failure.clone().map(Box::new),
+            heartbeat_details: progress.and_then(|progress| progress.heartbeat_details.clone()),
+            began,
         };
+        let queue = self.tasks.queues.get_mut(service).expect("just seen");
+        let taken = queue.take(io.now, peer, token, lease_ends_at);
+        debug_assert_eq!(taken, Some(key), "tasks have no limits of their own");
         io.tell(peer, ToPeer::Task(attempt));
-        true
+        Sending::Sent
     }
 
     /// A task's argument: from memory, or from the run's history.
@@ -175,42 +191,67 @@ impl Shard {
         outcome: Outcome,
         then: Option<TurnDone>,
     ) {
-        let held = self.tasks.tasks.get(&key).and_then(|task| {
-            let lease = self
-                .tasks
-                .queues
-                .get(&task.row.service)?
-                .lease(key, token)?;
-            (lease.peer == peer).then_some(())
-        });
-        if held.is_none() {
-            return refuse(
-                io,
-                peer,
-                key.0,
-                Code::TokenStale,
-                "the attempt is no longer leased",
-            );
+        if !self.has_attempt(key, token, peer) {
+            // A worker that has played the result ahead must hear that it did not count.
+            if !self.tasks.lingering.remove(key, token, peer) || then.is_some() {
+                let detail = "the attempt is no longer leased";
+                refuse(io, peer, key.0, Code::TokenStale, detail);
+            }
+            return;
         }
+        let then = match then {
+            Some(turn) => Then::Turn(peer, turn),
+            None => Then::Nothing,
+        };
+        self.attempt_over(io, key, outcome, then);
+    }
+
+    /// True if the attempt with this token is the task's present one, and with this worker.
+    pub(super) fn has_attempt(&self, key: TaskKey, token: Token, peer: PeerId) -> bool {
+        let lease = self.tasks.leased(key);
+        lease.is_some_and(|lease| lease.token == token && lease.peer == peer)
+    }
+
+    /// An attempt has ended like this, or with the answer that came meanwhile.
+    pub(super) fn attempt_over(
+        &mut self,
+        io: &mut Io<'_>,
+        key: TaskKey,
+        outcome: Outcome,
+        mut then: Then,
+    ) {
+        let task = self
+            .tasks
+            .tasks
+            .get_mut(&key)
+            .expect("the caller has seen it");
+        let progress = task.row.progress.as_mut();
+        let answer = progress.and_then(|progress| progress.answer.take());
+        let outcome = match answer {
+            // It was acknowledged before the attempt ended, so it counts.
+            Some(answer) => {
+                then.does_not_count();
+                answer
+            }
+            None => outcome,
+        };
         match outcome {
             Outcome::Completed(result) => {
-                let notification = Notification::TaskCompleted {
-                    command: key.1,
-                    result,
-                };
-                self.end_task(io, key, notification, then.map(|turn| (peer, turn)));
+                let command = key.1;
+                let notification = Notification::TaskCompleted { command, result };
+                self.end_task(io, key, notification, then);
             }
             Outcome::Failed(failure) => self.attempt_failed(io, key, failure),
         }
     }
 
     /// A task has ended: its run hears of it.
-    fn end_task(
+    pub(super) fn end_task(
         &mut self,
         io: &mut Io<'_>,
         key: TaskKey,
         notification: Notification,
-        then: Option<(PeerId, TurnDone)>,
+        then: Then,
     ) {
         self.tasks.remove(io.now, key);
         io.delete(&self.keys.task(key.0, key.1));
@@ -221,13 +262,16 @@ impl Shard {
             hot.run.open_tasks -= 1;
             let (notification, fits) = fitting(&hot, notification);
             self.notify(io, key.0, &mut hot, notification);
-            // A worker that has played the result ahead must hear what became of it.
-            let then = if fits { then } else { None };
+            match then {
+                Then::Nothing => {}
+                Then::Turn(peer, turn) if fits => {
+                    self.turn_behind_result(io, key.0, &mut hot, peer, turn);
+                }
+                // A worker that has played the result ahead must hear what became of it.
+                Then::Turn(..) | Then::Void => hot.holder = None,
+            }
             if !fits {
                 hot.holder = None;
-            }
-            if let Some((peer, turn)) = then {
-                self.turn_behind_result(io, key.0, &mut hot, peer, turn);
             }
         }
         self.keep(key.0, hot);
@@ -240,13 +284,20 @@ impl Shard {
             .tasks
             .get_mut(&key)
             .expect("the caller has seen it");
+        if task.row.is_cancelling() {
+            return self.end_cancelled(io, key, Some(failure));
+        }
         let attempt = task.row.failed_attempts + 1;
         let default_policy = RetryPolicy::default();
         let policy = task.row.options.retry.as_ref().unwrap_or(&default_policy);
         let seed = (key.0.0 as u64) ^ u64::from(key.1.0).rotate_left(32);
         let delay = policy.delay_ms(attempt, seed);
         let is_final = failure.non_retryable || policy.non_retryable.contains(&failure.name);
-        let in_time = |at: &Timestamp| task.row.total_deadline().is_none_or(|end| *at < end);
+        let elapsed_ms = policy.elapsed_ms;
+        let in_time = |at: &Timestamp| {
+            task.row.total_deadline().is_none_or(|end| *at < end)
+                && elapsed_ms.is_none_or(|ms| *at <= task.row.scheduled_at.plus_ms(ms))
+        };
         match delay
             .map(|ms| io.now.plus_ms(ms))
             .filter(in_time)
@@ -256,115 +307,59 @@ impl Shard {
                 task.row.failed_attempts = attempt;
                 task.row.ready_at = ready_at;
                 task.row.last_failure = Some(failure);
+                let progress = task.row.progress.as_mut();
+                let delegated = progress.and_then(|progress| progress.delegated.take());
                 io.put(&self.keys.task(key.0, key.1), &task.row);
-                let queue = self.tasks.queues.get_mut(&task.row.service);
-                queue
-                    .expect("a task is in its service's queue")
-                    .retry(io.now, key, ready_at);
+                let queue = self
+                    .tasks
+                    .queues
+                    .entry(task.row.service.clone())
+                    .or_default();
+                if delegated.is_some() {
+                    queue.push(io.now, key, None, ready_at);
+                } else {
+                    queue.retry(io.now, key, ready_at);
+                }
+                self.tasks.reckon(key);
             }
             None => {
-                let notification = Notification::TaskFailed {
-                    command: key.1,
-                    failure,
-                };
-                self.end_task(io, key, notification, None);
+                let command = key.1;
+                let notification = Notification::TaskFailed { command, failure };
+                self.end_task(io, key, notification, Then::Nothing);
             }
         }
     }
+}
 
-    /// Ends attempts, and tasks, that have taken too long.
-    pub(super) fn lapse_tasks(&mut self, io: &mut Io<'_>) {
-        while let Some((at, key)) = self.tasks.totals.first().copied() {
-            if at > io.now {
-                break;
-            }
-            self.abandon_attempt(io, key);
-            let mut failure = Failure::new(
-                FailureKind::TimedOut,
-                "TL0072",
-                "the attempts together took longer than the task's total time-out",
-            );
-            let task = self
-                .tasks
-                .tasks
-                .get(&key)
-                .expect("totals name tasks that are here");
-            failure.cause = task.row.last_failure.clone().map(alloc::boxed::Box::new);
-            let notification = Notification::TaskFailed {
-                command: key.1,
-                failure,
-            };
-            self.end_task(io, key, notification, None);
-        }
-        let mut lapsed = Vec::new();
-        for queue in self.tasks.queues.values_mut() {
-            queue.ripen(io.now);
-            lapsed.extend(queue.lapsed(io.now));
-        }
-        for (key, _) in lapsed {
-            self.abandon_attempt(io, key);
-            let message = "the attempt took longer than its time-out";
-            let failure = Failure::new(FailureKind::TimedOut, "TL0071", message);
-            self.attempt_failed(io, key, failure);
+/// What became of a try to send a task.
+enum Sending {
+    /// It is on its way.
+    Sent,
+    /// There was one that need not be sent.
+    Settled,
+    /// There is none.
+    Nothing,
+}
+
+/// The turn that a worker has played at once behind a result.
+pub(super) enum Then {
+    /// There is none.
+    Nothing,
+    /// It counts if the result does.
+    Turn(PeerId, TurnDone),
+    /// There was one, and the result that it began from does not count.
+    Void,
+}
+
+impl Then {
+    fn does_not_count(&mut self) {
+        if matches!(self, Self::Turn(..)) {
+            *self = Self::Void;
         }
     }
+}
 
-    /// Tells the worker that has an attempt of this task, if one does, that nobody waits for it.
-    fn abandon_attempt(&mut self, io: &mut Io<'_>, key: TaskKey) {
-        let Some(task) = self.tasks.tasks.get(&key) else {
-            return;
-        };
-        let queue = self.tasks.queues.get(&task.row.service);
-        if let Some(lease) = queue.and_then(|queue| queue.leased(key)) {
-            let message = ToPeer::AbandonTask {
-                run: key.0,
-                command: key.1,
-                token: lease.token,
-            };
-            io.tell(lease.peer, message);
-        }
-    }
-
-    /// Drops all tasks of a run that has ended early.
-    pub(super) fn abandon_tasks(&mut self, io: &mut Io<'_>, run: RunKey) {
-        let (first, last) = (crate::ids::CommandId(0), crate::ids::CommandId(u32::MAX));
-        let range = (run, first)..=(run, last);
-        let keys: Vec<TaskKey> = self.tasks.tasks.range(range).map(|(key, _)| *key).collect();
-        for key in keys {
-            self.abandon_attempt(io, key);
-            self.tasks.remove(io.now, key);
-            io.delete(&self.keys.task(key.0, key.1));
-        }
-    }
-
-    /// What a run waits for among its tasks, in words.
-    pub(super) fn task_waits(&self, io: &Io<'_>, run: RunKey, waits: &mut Vec<Name>) {
-        let (first, last) = (crate::ids::CommandId(0), crate::ids::CommandId(u32::MAX));
-        for (key, task) in self.tasks.tasks.range((run, first)..=(run, last)) {
-            let row = &task.row;
-            let what = format!("task {}.{}", row.service, row.task);
-            let queue = self.tasks.queues.get(&row.service);
-            let wait = if queue.is_some_and(|queue| queue.leased(*key).is_some()) {
-                format!(
-                    "{what}: attempt {} is with a worker",
-                    row.failed_attempts + 1
-                )
-            } else if let Some(reason) = queue.and_then(|queue| queue.blocked_on(io.now, *key)) {
-                let failure = row
-                    .last_failure
-                    .as_ref()
-                    .map_or("", |failure| &failure.message);
-                format!(
-                    "{what}: {reason}; attempt {} failed: {failure}",
-                    row.failed_attempts
-                )
-            } else {
-                format!(
-                    "{what}: a worker with a free slot for service `{}`",
-                    row.service
-                )
-            };
-            waits.push(Name::from(wait));
-        }
-    }
+/// When the count of a run's commands began: what makes their numbers its own.
+pub(super) fn began(run: &Run) -> Timestamp {
+    run.started_at
 }

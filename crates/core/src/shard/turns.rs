@@ -37,8 +37,9 @@ impl Shard {
                 let roomiest = able
                     .iter()
                     .copied()
-                    .max_by_key(|index| offers[*index].turns);
-                let Some(roomiest) = roomiest.filter(|index| offers[*index].turns > 0) else {
+                    .map(|index| (offers[index].turns_of(&line.0), index))
+                    .max_by_key(|(room, _)| *room);
+                let Some((_, roomiest)) = roomiest.filter(|(room, _)| *room > 0) else {
                     ready.push_front(key);
                     break;
                 };
@@ -49,11 +50,12 @@ impl Shard {
                 if hot.wants_turn() {
                     let holding = hot.holder.and_then(|holder| {
                         able.iter().copied().find(|index| {
-                            offers[*index].peer == holder.peer && offers[*index].turns > 0
+                            let offer = &offers[*index];
+                            offer.peer == holder.peer && offer.turns_of(&line.0) > 0
                         })
                     });
                     let offer = &mut offers[holding.unwrap_or(roomiest)];
-                    offer.turns -= 1;
+                    offer.give_turn(&line.0);
                     self.send_turn(io, key, &mut hot, offer.peer);
                 }
                 self.keep(key, hot);
@@ -194,6 +196,7 @@ impl Shard {
         }
         let mut jobs: BTreeMap<Name, Vec<(JobId, NewJob)>> = BTreeMap::new();
         let mut finish = None;
+        let mut cancels = Vec::new();
         for command in turn.commands {
             // The chunk that the command goes into: appending may close it.
             let chunk = hot.run.chunks;
@@ -210,6 +213,7 @@ impl Shard {
                         .push((id, job));
                 }
                 Command::Finish { outcome } => finish = Some(outcome),
+                Command::CancelTask { target } => cancels.push(target),
                 other => self.obey(io, key, hot, other, chunk),
             }
         }
@@ -230,6 +234,10 @@ impl Shard {
         });
         for (destination, jobs) in jobs {
             self.ship(io, hot, &destination, jobs);
+        }
+        // Behind all commands, because what they bring about is not part of the turn.
+        for target in cancels {
+            self.cancel_task(io, (key, target), hot, finish.is_none());
         }
         if let Some(outcome) = finish {
             let status = match &outcome {
@@ -297,6 +305,7 @@ impl Shard {
                 } => result.len(),
                 Command::CallMethod { input, .. } => input.len(),
                 Command::CancelTimer { .. }
+                | Command::CancelTask { .. }
                 | Command::RemoveTags { .. }
                 | Command::BeginStep { .. }
                 | Command::Patch { .. }
@@ -358,6 +367,7 @@ impl Shard {
             Command::CallMethod { .. }
             | Command::Patch { .. }
             | Command::CreateJob { .. }
+            | Command::CancelTask { .. }
             | Command::Finish { .. } => {}
         }
     }

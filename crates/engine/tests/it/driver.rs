@@ -74,6 +74,8 @@ impl World {
             abilities: Arc::new(player::abilities(100, 100)),
             turns: 100,
             tasks: 100,
+            service_tasks: Vec::new(),
+            workflow_turns: Vec::new(),
         }];
         self.driver
             .step(self.now, &mut inputs, &mut offers)

@@ -23,6 +23,7 @@ pub(crate) fn abilities(turn_slots: u32, task_slots: u32) -> Registration {
         services: vec![Name::from("echo")],
         turn_slots,
         task_slots,
+        ..Registration::default()
     }
 }
 

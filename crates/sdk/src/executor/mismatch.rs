@@ -146,6 +146,9 @@ fn parts(command: &Command) -> (&'static str, Vec<Field>) {
                 ("input", format!("{input:?}"), true),
             ],
         ),
+        Command::CancelTask { target } => {
+            ("CancelTask", vec![("target", target.0.to_string(), false)])
+        }
         Command::CancelTimer { target } => {
             ("CancelTimer", vec![("target", target.0.to_string(), false)])
         }

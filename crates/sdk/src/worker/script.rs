@@ -376,6 +376,7 @@ fn command_line(command: &Command) -> String {
             ..
         } => format!("{} {service}.{task} {input:?}", command.0),
         Command::StartTimer { command, .. } => format!("{} timer", command.0),
+        Command::CancelTask { target } => format!("cancel task {}", target.0),
         Command::CancelTimer { target } => format!("cancel timer {}", target.0),
         Command::SetProperty { name, value } => format!("{name} = {value:?}"),
         Command::AddTags { tags } => format!("+tags {tags:?}"),

@@ -59,6 +59,10 @@ fn attempt(task: &str, input: &str, timeout_ms: u64) -> TaskAttempt {
             attempt_timeout_ms: Some(timeout_ms),
             ..TaskOptions::default()
         },
+        meta: None,
+        last_failure: None,
+        heartbeat_details: None,
+        began: trunkline_api::core::time::Timestamp(1_000),
     }
 }
 

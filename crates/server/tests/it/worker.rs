@@ -58,6 +58,7 @@ pub(crate) fn registration(slots: u32) -> FromPeer {
         services: vec!["Hello".into()],
         turn_slots: slots,
         task_slots: slots,
+        ..Registration::default()
     })
 }
 

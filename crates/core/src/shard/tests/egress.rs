@@ -17,6 +17,7 @@ fn shop() -> Destination {
         name: Name::from("shop"),
         url: Name::from("http://127.0.0.1:1/"),
         retry: RetryPolicy {
+            elapsed_ms: None,
             initial_ms: 100,
             factor_percent: 100,
             max_ms: 100,

@@ -11,6 +11,7 @@ use std::vec;
 
 fn retry(attempts: u32) -> TaskOptions {
     let policy = RetryPolicy {
+        elapsed_ms: None,
         initial_ms: 100,
         factor_percent: 200,
         max_ms: 1_000,

@@ -129,7 +129,9 @@ impl Walk {
                 let options = TaskOptions {
                     retry: Some(retry),
                     attempt_timeout_ms: Some(900),
-                    total_timeout_ms: None,
+                    grace_ms: Some(self.draw(3) * 300),
+                    heartbeat_timeout_ms: (self.draw(2) == 0).then_some(400),
+                    ..TaskOptions::default()
                 };
                 vec![task_with(next, options)]
             }

@@ -192,6 +192,8 @@ impl World {
             abilities,
             turns,
             tasks,
+            service_tasks: Vec::new(),
+            workflow_turns: Vec::new(),
         }];
         let mut out = Output::default();
         self.shard
