@@ -253,7 +253,7 @@ impl Slots {
     /// True if nothing is with the worker but attempts that `asleep` knows.
     pub(crate) fn is_at_rest(&self, asleep: &dyn Fn(RunKey, Token) -> bool) -> bool {
         let held = self.held();
-        held.turns.is_empty() && held.tasks.iter().all(|(run, token)| asleep(*run, *token))
+        held.turns.is_empty() && held.tasks.keys().all(|(run, token)| asleep(*run, *token))
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

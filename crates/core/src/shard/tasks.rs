@@ -361,5 +361,5 @@ impl Then {
 
 /// When the count of a run's commands began: what makes their numbers its own.
 pub(super) fn began(run: &Run) -> Timestamp {
-    run.started_at
+    run.began_at()
 }
