@@ -35,4 +35,5 @@ pub mod problem;
 pub mod replay;
 pub mod route;
 pub mod run;
+pub mod schedule;
 pub mod timestamp;

@@ -12,6 +12,8 @@ pub enum Method {
     Post,
     /// Creates or replaces.
     Put,
+    /// Removes.
+    Delete,
 }
 
 impl Method {
@@ -22,6 +24,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -81,6 +84,14 @@ routes! {
     Get "/v1/egress/destinations/{name}/jobs/{id}" ShowJob "show_job",
     Post "/v1/egress/destinations/{name}/jobs/{id}/replay" ReplayJob "replay_job",
     Post "/v1/egress/destinations/{name}/jobs/{id}/cancel" CancelJob "cancel_job",
+    Get "/v1/schedules" ListSchedules "list_schedules",
+    Put "/v1/schedules/{name}" PutSchedule "put_schedule",
+    Get "/v1/schedules/{name}" ShowSchedule "show_schedule",
+    Delete "/v1/schedules/{name}" DeleteSchedule "delete_schedule",
+    Post "/v1/schedules/{name}/pause" PauseSchedule "pause_schedule",
+    Post "/v1/schedules/{name}/resume" ResumeSchedule "resume_schedule",
+    Post "/v1/schedules/{name}/trigger" TriggerSchedule "trigger_schedule",
+    Post "/v1/schedules/{name}/backfill" BackfillSchedule "backfill_schedule",
     Get "/v1/connect" Connect "connect",
     Get "/v1/errors/{code}" ExplainCode "explain_code",
     Get "/v1/openapi.json" OpenApi "openapi",

@@ -38,6 +38,8 @@ use zone::Zone;
 
 /// Rules of one calendar.
 pub const RULES_MAX: usize = 100;
+/// The shortest interval, in milliseconds. What is to happen more often is a loop in a run.
+pub const EVERY_MS_MIN: u64 = 100;
 /// The longest interval, in milliseconds: a hundred years.
 pub const EVERY_MS_MAX: u64 = 100 * 366 * 86_400_000;
 /// The last millisecond of the year 9999.
@@ -159,8 +161,9 @@ fn rule(at: usize, when: &When) -> Result<Rule, BadCalendar> {
         } => {
             let (every_ms, offset_ms) = (*every_ms, *offset_ms);
             let path = format!("when[{at}].every_ms");
-            if every_ms == 0 || every_ms > EVERY_MS_MAX {
-                let message = format!("it is {every_ms}; it goes from 1 to {EVERY_MS_MAX}");
+            if !(EVERY_MS_MIN..=EVERY_MS_MAX).contains(&every_ms) {
+                let message =
+                    format!("it is {every_ms}; it goes from {EVERY_MS_MIN} to {EVERY_MS_MAX}");
                 return Err(BadCalendar::new(Code::CronInvalid, path, message));
             }
             if offset_ms >= every_ms {
@@ -180,6 +183,11 @@ fn rule(at: usize, when: &When) -> Result<Rule, BadCalendar> {
             .map_err(|(field, error)| wrong(format!("when[{at}].calendar.{field}"), error))?,
     };
     Ok(Rule::Pattern(rule))
+}
+
+/// The time at `at` in UTC, as `2026-11-21T14:00:00`.
+pub(crate) fn utc_text(at: Timestamp) -> String {
+    civil::text((at.0 / 1_000) as i64)
 }
 
 /// The first `k × every + offset` after `after`.

@@ -17,6 +17,8 @@
 //! sh shard:2                           the shard itself              shard::ShardRow
 //! wf shard:2 workflow                  a workflow's newest version   u32
 //! tg shard:2 hash of tag:16 run:16     a run with that tag           its workflow, Name
+//! sc shard:2 name                      a schedule                    schedule::Schedule
+//! sc shard:2 name 00                   where it stands               schedule::ScheduleState
 //! ```
 
 use crate::ids::{CommandId, JobId, RunKey, ShardId, tag_hash};
@@ -61,11 +63,13 @@ pub enum Kind {
     Workflow,
     /// A run with a tag.
     Tag,
+    /// A schedule, or where it stands.
+    Schedule,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Run,
         Self::History,
         Self::Property,
@@ -79,6 +83,7 @@ impl Kind {
         Self::Shard,
         Self::Workflow,
         Self::Tag,
+        Self::Schedule,
     ];
 
     /// The two bytes that its keys begin with.
@@ -98,6 +103,7 @@ impl Kind {
             Self::Shard => b"sh",
             Self::Workflow => b"wf",
             Self::Tag => b"tg",
+            Self::Schedule => b"sc",
         }
     }
 }
@@ -247,6 +253,18 @@ impl Keys {
     #[must_use]
     pub fn workflow(self, name: &str) -> Vec<u8> {
         self.key(Kind::Workflow, &[name.as_bytes()])
+    }
+
+    /// A schedule.
+    #[must_use]
+    pub fn schedule(self, name: &str) -> Vec<u8> {
+        self.key(Kind::Schedule, &[name.as_bytes()])
+    }
+
+    /// Where a schedule stands.
+    #[must_use]
+    pub fn schedule_state(self, name: &str) -> Vec<u8> {
+        self.key(Kind::Schedule, &[name.as_bytes(), &[0]])
     }
 }
 

@@ -1,6 +1,7 @@
 //! The vocabulary of schedules: what starts runs by the clock, when, and what has come of it.
 
 use crate::code::Code;
+use crate::limits::NAME_BYTES_MAX;
 use crate::payload::{Name, Payload};
 use crate::peer::Rejection;
 use crate::run::RunStatus;
@@ -354,6 +355,27 @@ pub struct FireCounts {
     pub missed: u64,
 }
 
+impl FireCounts {
+    /// Adds others.
+    pub fn add(&mut self, more: Self) {
+        self.started += more.started;
+        self.refused += more.refused;
+        self.skipped += more.skipped;
+        self.missed += more.missed;
+    }
+
+    /// What has come to them since they were `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            started: self.started - before.started,
+            refused: self.refused - before.refused,
+            skipped: self.skipped - before.skipped,
+            missed: self.missed - before.missed,
+        }
+    }
+}
+
 /// A schedule, where it stands, and when it fires next.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 pub struct ScheduleStatus {
@@ -450,6 +472,16 @@ impl Schedule {
             return invalid(
                 "`run.id` may have {time}, {date}, {schedule} and {number} in braces, and nothing else",
             );
+        }
+        let longest = self
+            .action
+            .id
+            .replace("{time}", "2026-11-21T14:00:00.000Z")
+            .replace("{date}", "2026-11-21")
+            .replace("{number}", "18446744073709551615")
+            .replace("{schedule}", &self.name);
+        if longest.len() > NAME_BYTES_MAX {
+            return invalid("`run.id` becomes longer than a name may be, 256 bytes");
         }
         if self.jitter_ms > JITTER_MS_MAX {
             return invalid("`jitter_ms` is at most a day, 86400000");

@@ -3,6 +3,7 @@
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
 //! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`methods`] (calls of runs' methods), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
+//! And [`schedules`] start runs by the clock.
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
@@ -18,6 +19,7 @@ mod mail;
 mod methods;
 mod post;
 mod runs;
+mod schedules;
 mod starts;
 mod sweep;
 mod tags;
@@ -155,6 +157,7 @@ pub struct Shard {
     timers: timers::Timers,
     egress: egress::Egress,
     mail: mail::Mail,
+    schedules: schedules::Schedules,
     /// Messages to this shard itself, to be taken before the input ends.
     posted: VecDeque<Message>,
     sweep: sweep::Sweep,
@@ -191,6 +194,7 @@ impl Shard {
             timers: timers::Timers::default(),
             egress: egress::Egress::default(),
             mail: mail::Mail::default(),
+            schedules: schedules::Schedules::default(),
             posted: VecDeque::new(),
             sweep: sweep::Sweep::default(),
             workflows: BTreeMap::new(),
@@ -202,6 +206,7 @@ impl Shard {
         shard.open_timers(&io);
         shard.open_mail(&mut io);
         shard.open_egress(&mut io);
+        shard.open_schedules(&io);
         shard
     }
 
@@ -295,6 +300,23 @@ impl Shard {
             } => self.list_jobs(io, &destination, (state, lane.as_ref()), after, limit),
             Op::ReplayJob { destination, job } => self.replay_job(io, &destination, job),
             Op::CancelJob { destination, job } => self.cancel_job(io, &destination, job),
+            Op::PutSchedule { schedule, paused } => self.put_schedule(io, *schedule, paused),
+            Op::DescribeSchedule { name, upcoming } => self.describe_schedule(&name, upcoming),
+            Op::ListSchedules { after, limit } => Ok(self.list_schedules(after.as_ref(), limit)),
+            Op::DeleteSchedule { name } => self.delete_schedule(io, &name),
+            Op::TriggerSchedule {
+                name,
+                overlap,
+                nonce,
+            } => self.trigger_schedule(io, &name, overlap, nonce),
+            Op::BackfillSchedule {
+                name,
+                from,
+                to,
+                overlap,
+                nonce,
+            } => self.backfill_schedule(io, &name, (from, to), overlap, nonce),
+            Op::PauseSchedule { name, note } => self.pause_schedule(io, &name, note),
             Op::Counters => Ok(Reply::Counters(self.counters())),
         };
         io.reply(asker, answer);
@@ -358,6 +380,7 @@ impl Shard {
         self.fire_timers(io);
         self.lapse_tasks(io);
         self.lapse_deliveries(io);
+        self.fire_schedules(io);
         self.sweep(io);
     }
 
@@ -385,6 +408,7 @@ impl Shard {
         let io = &mut Io::new(now, rows, out);
         self.seal_runs(io);
         self.seal_egress(io);
+        self.seal_schedules(io);
         self.seal_mail(io);
     }
 
@@ -395,6 +419,7 @@ impl Shard {
             self.timers.next_deadline(),
             self.tasks.next_deadline(now),
             self.egress.next_deadline(now),
+            self.schedules.next_deadline(),
             self.sweep.next_deadline(),
         ]
         .into_iter()
@@ -415,6 +440,7 @@ impl Shard {
         };
         self.tasks.count(&mut counters);
         self.egress.count(&mut counters);
+        self.schedules.count(&mut counters);
         counters
     }
 

@@ -5,13 +5,14 @@
 //! unusable command pauses its run with the reason, a result that is too large becomes a failure of its task.
 
 mod many;
+mod schedules;
 
 use crate::node::Node;
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
 use trunkline_core::entry::{Command, Meta, Outcome, TaskOptions};
 use trunkline_core::failure::{Failure, FailureKind};
-use trunkline_core::ids::{RunId, ShardId, destination_shard};
+use trunkline_core::ids::{RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::limits::{
     JOBS_PER_REQUEST_MAX, NAME_BYTES_MAX, PAGE_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX, TURN_COMMANDS_MAX,
 };
@@ -56,6 +57,9 @@ pub(crate) fn admit(node: &Node, mut op: Op) -> Result<Admitted, Rejection> {
     if let Op::ListRuns(filter) = &mut op {
         filter.limit = filter.limit.clamp(1, PAGE_MAX);
     }
+    if let Op::PutSchedule { schedule, .. } = &op {
+        schedules::check_is_known(node, schedule)?;
+    }
     let Some(shard) = shard_of(&op, node.shards) else {
         return Ok(Admitted::All(op));
     };
@@ -81,6 +85,9 @@ fn check_state(node: &Node, op: &Op) -> Checked {
             | Op::CreateJobs { .. }
             | Op::ReplayJob { .. }
             | Op::PutDestination { .. }
+            | Op::PutSchedule { .. }
+            | Op::TriggerSchedule { .. }
+            | Op::BackfillSchedule { .. }
     );
     if node.has_ended() || is_new_work && node.vitals.is_stopping() {
         return Err(Rejection::new(Code::ShuttingDown, "the engine is stopping"));
@@ -132,7 +139,17 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::CancelJob {
             destination: to, ..
         } => destination(to),
-        Op::ListRuns(_) | Op::Count(_) | Op::ListDestinations | Op::Counters => None,
+        Op::PutSchedule { schedule, .. } => Some(schedule_shard(&schedule.name, shards)),
+        Op::DescribeSchedule { name, .. }
+        | Op::DeleteSchedule { name }
+        | Op::TriggerSchedule { name, .. }
+        | Op::BackfillSchedule { name, .. }
+        | Op::PauseSchedule { name, .. } => Some(schedule_shard(name, shards)),
+        Op::ListRuns(_)
+        | Op::Count(_)
+        | Op::ListDestinations
+        | Op::ListSchedules { .. }
+        | Op::Counters => None,
     }
 }
 
@@ -186,7 +203,17 @@ fn check(op: &Op) -> Checked {
         | Op::ReplayJob { destination, .. }
         | Op::CancelJob { destination, .. } => check_name("the destination", destination),
         Op::ListRuns(filter) | Op::Count(filter) => many::check_filter(filter),
-        Op::ListDestinations | Op::Counters => Ok(()),
+        Op::PutSchedule { schedule, .. } => schedules::check(schedule),
+        Op::DescribeSchedule { name, .. }
+        | Op::DeleteSchedule { name }
+        | Op::TriggerSchedule { name, .. }
+        | Op::BackfillSchedule { name, .. } => check_name("the schedule", name),
+        Op::PauseSchedule { name, note } => {
+            check_name("the schedule", name)?;
+            note.as_ref()
+                .map_or(Ok(()), |note| check_text("the note", note))
+        }
+        Op::ListDestinations | Op::ListSchedules { .. } | Op::Counters => Ok(()),
     }
 }
 

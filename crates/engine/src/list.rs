@@ -9,8 +9,11 @@ use crate::stats::add as count;
 use trunkline_core::code::Code;
 use trunkline_core::ids::{RunKey, ShardId};
 use trunkline_core::input::Input;
+use trunkline_core::limits::PAGE_MAX;
+use trunkline_core::payload::Name;
 use trunkline_core::peer::{Counters, DestinationStatus, Op, Rejection, Reply, RunFilter};
 use trunkline_core::run::Run;
+use trunkline_core::schedule::ScheduleSummary;
 
 /// Where a list of runs goes on: a shard, and the run after which to go on there.
 pub type Cursor = (ShardId, Option<RunKey>);
@@ -99,6 +102,9 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
         }
         Op::Count(filter) => count_runs(node, filter).await,
         Op::ListDestinations => list_destinations(node).await.map(Reply::Destinations),
+        Op::ListSchedules { after, limit } => list_schedules(node, after, limit)
+            .await
+            .map(Reply::Schedules),
         Op::Counters => counters(node).await.map(Reply::Counters),
         _ => Err(unexpected()),
     }
@@ -184,6 +190,25 @@ pub(crate) async fn list_destinations(node: &Node) -> Result<Vec<DestinationStat
     Ok(all)
 }
 
+/// A page of schedules, by name.
+async fn list_schedules(
+    node: &Node,
+    after: Option<Name>,
+    limit: u32,
+) -> Result<Vec<ScheduleSummary>, Rejection> {
+    let limit = limit.clamp(1, PAGE_MAX);
+    let mut all = Vec::new();
+    for answer in ask_each(node, &Op::ListSchedules { after, limit }).await? {
+        let Reply::Schedules(found) = answer else {
+            return Err(unexpected());
+        };
+        all.extend(found);
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.truncate(limit as usize);
+    Ok(all)
+}
+
 /// The sum of the shards' counters.
 pub(crate) async fn counters(node: &Node) -> Result<Counters, Rejection> {
     let mut sum = Counters::default();
@@ -216,6 +241,9 @@ pub(crate) fn add(sum: &mut Counters, counters: &Counters) {
         jobs_succeeded,
         jobs_dead,
         outbox,
+        schedules,
+        schedules_paused,
+        fires,
     } = counters;
     for (sum, count) in sum.runs.iter_mut().zip(runs) {
         *sum += count;
@@ -231,4 +259,7 @@ pub(crate) fn add(sum: &mut Counters, counters: &Counters) {
     sum.jobs_succeeded += jobs_succeeded;
     sum.jobs_dead += jobs_dead;
     sum.outbox += outbox;
+    sum.schedules += schedules;
+    sum.schedules_paused += schedules_paused;
+    sum.fires.add(*fires);
 }

@@ -10,7 +10,6 @@ use crate::node::Node;
 use crate::peers::Peer;
 use crate::stats::add;
 use crate::weight;
-use crate::workflows;
 use std::sync::Arc;
 use trunkline_core::ids::{PeerId, RequestId, RunKey, ShardId};
 use trunkline_core::input::Input;
@@ -127,12 +126,15 @@ impl Session {
             usable.is_ok()
         });
         for (workflow, version) in &registration.workflows {
-            if sorted.node.workflows.learn(workflow, *version) {
+            let Some(version) = sorted.node.workflows.register(workflow, *version) else {
+                continue;
+            };
+            for shard in (0..sorted.node.shards).map(ShardId) {
                 sorted.input(
-                    workflows::HOME,
+                    shard,
                     Input::WorkflowKnown {
                         workflow: workflow.clone(),
-                        version: *version,
+                        version,
                     },
                 );
             }

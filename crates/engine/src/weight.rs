@@ -46,6 +46,7 @@ fn of_op(op: &Op) -> usize {
             details: Some(details),
             ..
         } => details.len(),
+        Op::PutSchedule { schedule, .. } => schedule.action.input.len(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         _ => 0,
     }

@@ -39,6 +39,7 @@ mod nonce;
 mod process;
 mod router;
 mod runs;
+mod schedules;
 mod steering;
 mod waiting;
 

@@ -123,6 +123,23 @@ fn write_counters(counters: &Counters, text: &mut Text) {
         "Jobs delivered.",
         counters.jobs_succeeded,
     );
+    let paused = counters.schedules_paused;
+    let fires = counters.fires;
+    let name = "trunkline_schedules";
+    text.head(name, "gauge", "Schedules, by state.");
+    for (state, count) in [("active", counters.schedules - paused), ("paused", paused)] {
+        text.sample(name, &format!("{{state=\"{state}\"}}"), count);
+    }
+    let name = "trunkline_schedule_fires_total";
+    text.head(name, "counter", "Fires of schedules, by what came of them.");
+    for (end, count) in [
+        ("started", fires.started - fires.refused),
+        ("refused", fires.refused),
+        ("skipped", fires.skipped),
+        ("missed", fires.missed),
+    ] {
+        text.sample(name, &format!("{{end=\"{end}\"}}"), count);
+    }
     text.gauge("trunkline_timers", "Timers that are set.", counters.timers);
     text.gauge(
         "trunkline_outbox_messages",

@@ -3,7 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    connect, destinations, explain, frame, health, jobs, metrics, runs, steering, waiting,
+    connect, destinations, explain, frame, health, jobs, metrics, runs, schedules, steering,
+    waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -54,6 +55,14 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ShowJob => at(method, jobs::show),
         Operation::ReplayJob => at(method, jobs::replay),
         Operation::CancelJob => at(method, jobs::cancel),
+        Operation::ListSchedules => at(method, schedules::list),
+        Operation::PutSchedule => at(method, schedules::put),
+        Operation::ShowSchedule => at(method, schedules::show),
+        Operation::DeleteSchedule => at(method, schedules::delete),
+        Operation::PauseSchedule => at(method, schedules::pause),
+        Operation::ResumeSchedule => at(method, schedules::resume),
+        Operation::TriggerSchedule => at(method, schedules::trigger),
+        Operation::BackfillSchedule => at(method, schedules::backfill),
         Operation::Connect => at(method, connect::connect),
         Operation::ExplainCode => at(method, explain::explain),
         Operation::OpenApi => at(method, openapi_document),
@@ -72,6 +81,7 @@ fn at<H: Handler<T, Arc<App>>, T: 'static>(
         route::Method::Get => MethodFilter::GET,
         route::Method::Post => MethodFilter::POST,
         route::Method::Put => MethodFilter::PUT,
+        route::Method::Delete => MethodFilter::DELETE,
     };
     on(filter, handler)
 }
@@ -103,6 +113,7 @@ async fn index() -> Answer {
         "/v1/runs            runs\n",
         "/v1/egress/destinations\n",
         "                    destinations and their jobs\n",
+        "/v1/schedules       schedules\n",
         "/v1/connect         workers connect here (WebSocket, trunkline.v1.cbor)\n",
         "/v1/errors/TL0010   what an error code means\n",
         "/healthz /readyz    is it alive, does it take work\n",

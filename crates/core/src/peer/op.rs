@@ -6,7 +6,9 @@ use crate::egress::{Destination, JobState, NewJob};
 use crate::entry::Outcome;
 use crate::ids::{JobId, Nonce, RunId, TaskId};
 use crate::payload::{Name, Payload};
+use crate::schedule::{Overlap, Schedule};
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -252,6 +254,85 @@ pub enum Op {
     /// Count runs of one shard: `Reply::Counted`. The engine asks shard after shard.
     #[n(29)]
     Count(#[n(0)] RunFilter),
+    /// Create a schedule, or update it: `Reply::SchedulePut`.
+    #[n(35)]
+    PutSchedule {
+        /// The schedule.
+        #[n(0)]
+        schedule: Box<Schedule>,
+        /// Whether it is paused from now on; absent: as it is.
+        #[n(1)]
+        paused: Option<bool>,
+    },
+    /// Describe a schedule: `Reply::Schedule`.
+    #[n(36)]
+    DescribeSchedule {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+        /// How many of the next fires are listed.
+        #[n(1)]
+        upcoming: u32,
+    },
+    /// List schedules of one shard, by name: `Reply::Schedules`. The engine asks all shards.
+    #[n(37)]
+    ListSchedules {
+        /// Go on after this name.
+        #[n(0)]
+        after: Option<Name>,
+        /// At most so many.
+        #[n(1)]
+        limit: u32,
+    },
+    /// Delete a schedule; its runs go on: `Reply::Done`.
+    #[n(38)]
+    DeleteSchedule {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+    },
+    /// Have a schedule fire now: `Reply::Fired`.
+    #[n(39)]
+    TriggerSchedule {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+        /// What it does while a run has not ended; absent: as the schedule says.
+        #[n(1)]
+        overlap: Option<Overlap>,
+        /// A repeat with the same nonce does not fire again.
+        #[n(2)]
+        nonce: Nonce,
+    },
+    /// Have a schedule fire for a range of the past: `Reply::Done` when it has begun.
+    #[n(40)]
+    BackfillSchedule {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+        /// The first instant.
+        #[n(1)]
+        from: Timestamp,
+        /// The last instant.
+        #[n(2)]
+        to: Timestamp,
+        /// What a fire does while a run has not ended; absent: it waits.
+        #[n(3)]
+        overlap: Option<Overlap>,
+        /// A repeat with the same nonce does nothing.
+        #[n(4)]
+        nonce: Nonce,
+    },
+    /// Hold the clock of a schedule back, or let it go on: `Reply::Done`.
+    #[n(41)]
+    PauseSchedule {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+        /// Why it is held back; absent: it goes on.
+        #[n(1)]
+        note: Option<Name>,
+    },
 }
 
 impl Op {

@@ -7,6 +7,7 @@ use crate::entry::Outcome;
 use crate::ids::{JobId, RunKey};
 use crate::payload::{Name, Payload};
 use crate::run::{Run, RunStatus};
+use crate::schedule::{FireCounts, FireEnd, ScheduleStatus, ScheduleSummary};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -155,6 +156,32 @@ pub enum Reply {
     /// Tasks that have not ended.
     #[n(15)]
     Tasks(#[n(0)] Vec<TaskStatus>),
+    /// A schedule.
+    #[n(32)]
+    Schedule(#[n(0)] Box<ScheduleStatus>),
+    /// Schedules of the shard, by name.
+    #[n(33)]
+    Schedules(#[n(0)] Vec<ScheduleSummary>),
+    /// What has come of a trigger.
+    #[n(34)]
+    Fired {
+        /// The id of the run that is being started; absent if it waits or was skipped.
+        #[n(0)]
+        run: Option<Name>,
+        /// How far it has come.
+        #[n(1)]
+        end: FireEnd,
+    },
+    /// A schedule has been put.
+    #[n(35)]
+    SchedulePut {
+        /// False if it was there before.
+        #[n(0)]
+        created: bool,
+        /// As it is now.
+        #[n(1)]
+        status: Box<ScheduleStatus>,
+    },
 }
 
 /// A destination and how its work stands.
@@ -222,6 +249,15 @@ pub struct Counters {
     /// Messages to other shards that wait for their acknowledgement.
     #[n(11)]
     pub outbox: u64,
+    /// Schedules.
+    #[n(20)]
+    pub schedules: u64,
+    /// Of them, those that are paused.
+    #[n(21)]
+    pub schedules_paused: u64,
+    /// What has come of the fires of schedules.
+    #[n(22)]
+    pub fires: FireCounts,
 }
 
 /// A request that was refused: nothing has changed.

@@ -15,7 +15,7 @@ use core::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// Every invariant that [`Shard::check`] looks at: name and meaning.
-pub const INVARIANTS: [(&str, &str); 8] = [
+pub const INVARIANTS: [(&str, &str); 9] = [
     (
         "RUN-COUNTS",
         "a run's counts of open tasks and timers are the numbers of its task and timer rows; its time-out and its start are timers too",
@@ -48,6 +48,10 @@ pub const INVARIANTS: [(&str, &str); 8] = [
         "JOB-CONSERVED",
         "accepted = delivered + dead + cancelled + waiting, for every destination; one job of a lane in flight, the first",
     ),
+    (
+        "SCHEDULE-DUE",
+        "a schedule that will fire is in the index under the time at which it does; fires wait for a run that is open, or for the end of a pause",
+    ),
 ];
 
 impl Shard {
@@ -64,6 +68,8 @@ impl Shard {
         self.tasks
             .check()
             .map_err(|detail| broken("TASK-QUEUED", detail))?;
+        self.check_schedules(&io)
+            .map_err(|detail| broken("SCHEDULE-DUE", detail))?;
         let tasks = self.count_by_run(&io, Kind::Task);
         let timers = self.count_by_run(&io, Kind::Timer);
         if tasks.values().sum::<usize>() != self.tasks.keys().count() {

@@ -76,6 +76,17 @@ impl Shard {
                 let answer = self.signal(io, &run, channel, payload, nonce);
                 self.answer(io, answer_to, answer);
             }
+            Message::RunStarted {
+                origin: Origin::Schedule { name, .. },
+                run,
+                refused,
+            } => self.scheduled_run_started(io, &name, &run, refused),
+            Message::RunEnded {
+                origin: Origin::Schedule { name, .. },
+                run,
+                status,
+                ..
+            } => self.scheduled_run_ended(io, &name, &run, status),
             Message::RunStarted { .. } | Message::RunEnded { .. } | Message::Answered { .. } => {}
         }
     }

@@ -5,6 +5,7 @@ mod kept;
 mod lists;
 mod mail;
 mod runs;
+mod schedules;
 mod signals;
 mod tasks;
 mod timers;

@@ -49,7 +49,7 @@ fn ship(world: &mut World, run: &str) {
     );
 }
 
-fn sends(world: &mut World) -> Vec<Input> {
+pub(super) fn sends(world: &mut World) -> Vec<Input> {
     let from = world.id;
     core::mem::take(&mut world.effects)
         .into_iter()
@@ -114,7 +114,7 @@ fn a_message_arrives_once_whatever_crashes() {
 }
 
 /// Opens the shard again and keeps what it wants sent.
-fn reopened(mut world: World) -> World {
+pub(super) fn reopened(mut world: World) -> World {
     let mut out = crate::output::Output::default();
     let now = crate::time::Timestamp(world.now);
     let settings = world.settings.clone();
