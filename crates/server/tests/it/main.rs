@@ -11,6 +11,7 @@ mod lists;
 mod metrics;
 mod raw;
 mod runs;
+mod schedules;
 mod stop;
 mod target;
 mod worker;
