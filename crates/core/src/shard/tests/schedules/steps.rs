@@ -157,7 +157,7 @@ fn carry(mut from: World, mut to: World, crash: usize) -> (World, World) {
     for effect in effects {
         match effect {
             Effect::Acknowledge { sequence, .. } => {
-                from.feed(Input::MessagesTaken { by, sequence })
+                from.feed(Input::MessagesTaken { by, sequence });
             }
             other => to.effects.push(other),
         }

@@ -10,7 +10,7 @@ fn a_schedule_fires_at_each_of_its_instants_once_and_never_early() {
     put(&mut world, minutely(Overlap::AllowAll)).expect("usable");
     // 00:16:40: the next whole minute is 20 s away.
     world.pass(19_999);
-    assert_eq!(runs(&mut world), [String::new(); 0]);
+    assert!(runs(&mut world).is_empty());
     world.crash();
     world.pass(1);
     assert_eq!(runs(&mut world), ["1 running"]);
