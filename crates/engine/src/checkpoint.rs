@@ -1,21 +1,20 @@
 //! The keeper of a journal: works in the background so that the writer need not wait.
 //!
-//! It reads which rows the store has, it prepares spare segments, and it writes checkpoints: the rows that changed and still exist, in the order of their keys,
-//! with the position up to which they are complete, in one atomic step. Then the journal is trimmed.
+//! It reads which rows the store has, it prepares spare segments, and it writes checkpoints ([`Upkeep`] does all of that);
+//! then it has the journal trimmed.
 //!
 //! A checkpoint is written only when all of its commits are durable (the writer passes it on), so the store is never ahead
-//! of the journal. A full disk is met before the store is touched. While it lasts, and only then, the keeper looks once a
-//! second whether there is space again.
+//! of the journal. While the disk is full, and only then, the keeper looks once a second whether there is space again.
 
-use crate::filter::FilteredStore;
 use crate::inbox::Inbox;
 use crate::memtable::Frozen;
 use crate::node::Node;
 use crate::stats::add;
+use crate::upkeep::Upkeep;
 use crate::writer::{Desk, Work};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use trunkline_journal::{Disk, Error, Space, SpareMaker};
+use trunkline_journal::{Error, Space};
 
 /// How long to wait before looking again for disk space.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -85,24 +84,19 @@ pub(crate) struct Keeper {
     pub(crate) chores: Arc<Chores>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) inbox: Arc<Inbox>,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) store: Arc<FilteredStore>,
-    pub(crate) spares: SpareMaker,
-    pub(crate) free_bytes_min: u64,
+    pub(crate) upkeep: Upkeep,
 }
 
 impl Keeper {
     /// Works until there is an end to it.
-    pub(crate) fn run(self) {
-        if let Err(error) = self.store.learn() {
+    pub(crate) fn run(mut self) {
+        if let Err(error) = self.upkeep.learn() {
             self.node.fail(&format!("store: {error}"));
             return;
         }
         let mut full = false;
-        let mut postponed = None;
         while let Some(chores) = self.chores.take(full.then_some(LOOK_AGAIN)) {
-            let frozen = chores.frozen.or(postponed.take());
-            match self.work(frozen, &mut postponed) {
+            match self.work(chores.frozen) {
                 Ok(space) => {
                     self.set_full(&mut full, space == Space::Low);
                     if full && self.node.is_closing() {
@@ -118,43 +112,17 @@ impl Keeper {
         }
     }
 
-    /// Writes the checkpoint, or postpones it, and prepares spares.
-    fn work(&self, frozen: Option<Frozen>, postponed: &mut Option<Frozen>) -> Result<Space, Error> {
-        if let Some(frozen) = frozen {
-            if self.has_room_for(&frozen)? {
-                self.write(&frozen)?;
-            } else {
-                *postponed = Some(frozen);
-            }
-        }
-        let space = self.spares.prepare()?;
-        Ok(if postponed.is_some() {
-            Space::Low
-        } else {
-            space
-        })
-    }
-
-    fn write(&self, frozen: &Frozen) -> Result<(), Error> {
+    fn work(&mut self, frozen: Option<Frozen>) -> Result<Space, Error> {
         let begun = Instant::now();
-        let rows = frozen.write_to(&*self.store)?;
-        let figures = &self.node.figures;
-        add(&figures.checkpoints, 1);
-        add(&figures.checkpoint_rows, rows);
-        add(&figures.checkpoint_us, begun.elapsed().as_micros() as u64);
-        self.desk.push(Work::Trim(frozen.position().next()));
-        self.inbox.checkpointed();
-        Ok(())
-    }
-
-    /// True if the disk has room for the rows, and for the pages that a copy-on-write store needs beside them.
-    fn has_room_for(&self, frozen: &Frozen) -> Result<bool, Error> {
-        let wanted = 2 * frozen.table.bytes() as u64 + self.free_bytes_min;
-        let free = self
-            .disk
-            .free_bytes()
-            .map_err(|error| Error::io("", "ask for free space", error))?;
-        Ok(free >= wanted)
+        if let Some((position, rows)) = self.upkeep.checkpoint(frozen)? {
+            let figures = &self.node.figures;
+            add(&figures.checkpoints, 1);
+            add(&figures.checkpoint_rows, rows);
+            add(&figures.checkpoint_us, begun.elapsed().as_micros() as u64);
+            self.desk.push(Work::Trim(position.next()));
+            self.inbox.checkpointed();
+        }
+        self.upkeep.prepare()
     }
 
     fn set_full(&self, full: &mut bool, now: bool) {

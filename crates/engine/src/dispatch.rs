@@ -20,7 +20,7 @@ use trunkline_core::shard::Offer;
 
 /// All workers.
 #[derive(Debug)]
-pub(crate) struct Workers {
+pub struct Workers {
     registered: Mutex<Registered>,
     inboxes: Arc<[Arc<Inbox>]>,
     /// How often slots were freed or workers registered: tells a thread that it should look again.
@@ -37,7 +37,7 @@ struct Registered {
 
 /// The slots of a worker.
 #[derive(Debug, Default)]
-pub(crate) struct Slots {
+pub struct Slots {
     /// Free slots. Negative while it holds more than a newer registration allows.
     turns: AtomicI64,
     tasks: AtomicI64,
@@ -84,8 +84,14 @@ impl Workers {
         }
     }
 
+    /// Workers of an engine whose threads need not be woken.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self::new(Arc::new([]))
+    }
+
     /// A worker offers to work, or changes what it offers. Its slots are the same each time.
-    pub(crate) fn register(&self, peer: PeerId, slots: Arc<Slots>, abilities: Registration) {
+    pub fn register(&self, peer: PeerId, slots: Arc<Slots>, abilities: Registration) {
         let mut registered = self.lock();
         // With the lock held: a dispatch that is under way counts by the limits that it began with.
         slots.resize(&abilities);
@@ -104,12 +110,12 @@ impl Workers {
     }
 
     /// A worker takes no more work, or is gone.
-    pub(crate) fn withdraw(&self, peer: PeerId) {
+    pub fn withdraw(&self, peer: PeerId) {
         self.lock().withdraw(peer);
     }
 
     /// A worker has sent this: what it answers frees slots.
-    pub(crate) fn heard(&self, slots: &Slots, messages: &[FromPeer]) {
+    pub fn heard(&self, slots: &Slots, messages: &[FromPeer]) {
         let mut freed = Freed::default();
         let mut held = slots.held();
         for message in messages {
@@ -135,7 +141,7 @@ impl Workers {
 
     /// A worker is about to be told this: what it is to do takes the slots that dispatch gave out, what it is to forget
     /// frees them.
-    pub(crate) fn told(&self, slots: &Slots, messages: &[ToPeer]) {
+    pub fn told(&self, slots: &Slots, messages: &[ToPeer]) {
         let mut freed = Freed::default();
         let mut held = slots.held();
         for message in messages {
@@ -182,7 +188,7 @@ impl Workers {
     }
 
     /// Calls `dispatch` with what the workers can take, and takes the slots that it used.
-    pub(crate) fn dispatch(&self, dispatch: impl FnOnce(&mut [Offer])) {
+    pub fn dispatch(&self, dispatch: impl FnOnce(&mut [Offer])) {
         if self.closed.load(Ordering::SeqCst) {
             return;
         }

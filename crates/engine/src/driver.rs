@@ -10,7 +10,7 @@
 //! * The rows of a batch are in the state when the batch is given out ("early apply"); its effects must wait until its
 //!   commits are durable ("late release"). That is up to whoever drives.
 
-use crate::memtable::Frozen;
+pub use crate::memtable::Frozen;
 use crate::state::State;
 use bytes::Bytes;
 use std::sync::Arc;

@@ -27,7 +27,7 @@ const KEYS_MIN: u64 = 1 << 20;
 
 /// A store behind a filter.
 #[derive(Debug)]
-pub(crate) struct FilteredStore {
+pub struct FilteredStore {
     store: Arc<dyn Store>,
     filter: RwLock<Arc<Filter>>,
     ready: AtomicBool,
@@ -35,7 +35,8 @@ pub(crate) struct FilteredStore {
 
 impl FilteredStore {
     /// Puts a filter before `store`. It is of use after [`FilteredStore::learn`].
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             filter: RwLock::new(Arc::new(Filter::new(KEYS_MIN))),
@@ -44,7 +45,10 @@ impl FilteredStore {
     }
 
     /// Reads all keys. Not to be called while an apply is under way.
-    pub(crate) fn learn(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn learn(&self) -> Result<(), Error> {
         // A guess at the number of keys from the size of the file; if it is wrong the filter is made anew later.
         let guess = self.store.len_bytes()? / 256;
         self.learn_with(guess.max(KEYS_MIN))

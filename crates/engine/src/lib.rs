@@ -21,7 +21,8 @@
 //! * No effect leaves before every commit of its journal up to its own batch is durable.
 //! * The first error of a journal or store stops everything: nothing is released or acknowledged after it.
 //! * Nothing polls. A thread without work is parked until an input, a deadline or a freed slot wakes it.
-//! * [`driver`] and [`state`] know neither threads nor clocks nor tokio: the simulator drives them as they are.
+//! * [`driver`], [`state`], [`scribe`], [`upkeep`] and [`dispatch`] know neither threads nor clocks nor tokio: the simulator
+//!   drives them as they are.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -29,12 +30,12 @@ mod checkpoint;
 mod clock;
 mod config;
 mod delivery;
-mod dispatch;
+pub mod dispatch;
 mod door;
 pub mod driver;
 mod engine;
 mod error;
-mod filter;
+pub mod filter;
 mod health;
 mod inbox;
 mod list;
@@ -46,10 +47,12 @@ mod peers;
 mod release;
 mod requests;
 mod rest;
+pub mod scribe;
 pub mod session;
 pub mod state;
 mod stats;
 mod thread;
+pub mod upkeep;
 mod virtual_clock;
 mod weight;
 mod workflows;

@@ -8,7 +8,9 @@ use crate::driver::{Batch, Driver, Share};
 use crate::error::OpenError;
 use crate::filter::FilteredStore;
 use crate::node::{Bounds, Node};
+use crate::scribe::Scribe;
 use crate::thread::ShardThread;
+use crate::upkeep::Upkeep;
 use crate::writer::Writer;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -225,10 +227,12 @@ fn start(
         chores: Arc::clone(&chores),
         desk: Arc::clone(&desk),
         inbox: Arc::clone(&inbox),
-        disk: Arc::clone(disk),
-        store: recovered.store,
-        spares: recovered.journal.spare_maker(),
-        free_bytes_min: config.free_bytes_min,
+        upkeep: Upkeep::new(
+            Arc::clone(disk),
+            recovered.store,
+            recovered.journal.spare_maker(),
+            config.free_bytes_min,
+        ),
     };
     // The first spares are made in the background, too.
     chores.prepare();
@@ -236,7 +240,7 @@ fn start(
         node: Arc::clone(node),
         desk: Arc::clone(&desk),
         chores,
-        journal: recovered.journal,
+        scribe: Scribe::new(recovered.journal),
     };
     let thread = ShardThread {
         node: Arc::clone(node),

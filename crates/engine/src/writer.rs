@@ -8,15 +8,16 @@
 //! never repeated. A full disk is no such error: the journal meets it before it writes, and goes on when there is space.
 
 use crate::checkpoint::Chores;
-use crate::driver::{Batch, FRAME_COMMIT};
+use crate::driver::Batch;
 use crate::memtable::Frozen;
 use crate::node::Node;
 use crate::release::Release;
+use crate::scribe::Scribe;
 use crate::stats::{add, subtract};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use trunkline_journal::{Error, ErrorKind, Journal, Position};
+use trunkline_journal::{Error, ErrorKind, Position};
 
 /// Batches that may be on the desk, those being written included. More would only wait longer.
 const BATCHES_MAX: usize = 8;
@@ -151,7 +152,7 @@ pub(crate) struct Writer {
     pub(crate) node: Arc<Node>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) chores: Arc<Chores>,
-    pub(crate) journal: Journal,
+    pub(crate) scribe: Scribe,
 }
 
 impl Writer {
@@ -170,7 +171,7 @@ impl Writer {
                     break;
                 }
             }
-            let now = self.journal.live_bytes();
+            let now = self.scribe.live_bytes();
             add(&self.node.figures.journal_bytes, now);
             subtract(&self.node.figures.journal_bytes, journal_bytes);
             journal_bytes = now;
@@ -185,19 +186,13 @@ impl Writer {
         for item in work.drain(..) {
             match item {
                 Work::Batch(batch) => {
-                    for commit in batch.commits {
-                        self.journal
-                            .append(FRAME_COMMIT, commit.shard.0, &[&commit.body])?;
-                        commits += 1;
-                        bytes += commit.body.len() as u64;
-                    }
-                    for (shard, effects) in batch.effects {
-                        release.add(shard, effects);
-                    }
+                    let written = self.scribe.take(batch)?;
+                    commits += written.commits;
+                    bytes += written.bytes;
                     batches += 1;
                 }
                 Work::Freeze(freeze) => frozen.push(freeze),
-                Work::Trim(below) => self.journal.trim(below)?,
+                Work::Trim(below) => self.scribe.trim(below)?,
                 Work::Stop => stop = true,
             }
         }
@@ -207,11 +202,14 @@ impl Writer {
         if self.node.vitals.is_failed() {
             return Ok(false);
         }
+        for (shard, effects) in self.scribe.release() {
+            release.add(shard, effects);
+        }
         release.send();
         self.desk.done(batches);
         add(&self.node.figures.commits, commits);
         add(&self.node.figures.commit_bytes, bytes);
-        if self.journal.spare_maker().wanted() {
+        if self.scribe.spare_maker().wanted() {
             self.chores.prepare();
         }
         for frozen in frozen {
@@ -224,8 +222,8 @@ impl Writer {
     fn flush(&mut self) -> Result<bool, Error> {
         let begun = Instant::now();
         loop {
-            match self.journal.flush() {
-                Ok(_) => break,
+            match self.scribe.flush() {
+                Ok(()) => break,
                 Err(error) if error.kind() == ErrorKind::Full => {
                     if !self.desk.starve(&self.chores) {
                         return Ok(false);

@@ -24,7 +24,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         "trunkline-cli",
         &["trunkline-api", "trunkline-journal", "trunkline-server"],
     ),
-    ("trunkline-sim", &["trunkline", "trunkline-core"]),
+    (
+        "trunkline-sim",
+        &[
+            "trunkline",
+            "trunkline-core",
+            "trunkline-engine",
+            "trunkline-journal",
+        ],
+    ),
     ("trunkline-bench", &["trunkline", "trunkline-engine"]),
     ("trunkline-orders", &["trunkline"]),
 ];

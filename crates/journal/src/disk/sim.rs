@@ -250,7 +250,18 @@ impl SimDisk {
     /// has no faults to come.
     #[must_use]
     pub fn crash(&self, policy: CrashPolicy, seed: u64) -> Self {
-        Self::with(crash::crash(&self.state(), policy, seed))
+        self.crash_by_file(policy, seed, &|_| policy)
+    }
+
+    /// The same, with a policy for the bytes of each file: not every file promises to survive every policy.
+    #[must_use]
+    pub fn crash_by_file(
+        &self,
+        names: CrashPolicy,
+        seed: u64,
+        policy_of: &dyn Fn(&str) -> CrashPolicy,
+    ) -> Self {
+        Self::with(crash::crash(&self.state(), names, policy_of, seed))
     }
 }
 

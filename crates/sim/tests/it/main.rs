@@ -1,4 +1,6 @@
-//! The torture of the real program, bounded: every promise to a client holds through `kill -9`.
+//! The torture of the real program, bounded: every promise to a client holds through `kill -9`. And the simulation.
+
+mod seeds;
 
 use std::path::PathBuf;
 use trunkline_sim::server::Server;

@@ -35,7 +35,13 @@ impl CrashPolicy {
     ];
 }
 
-pub(super) fn crash(state: &State, policy: CrashPolicy, seed: u64) -> State {
+/// `policy` decides about names and folders, `policy_of` about the bytes of each file.
+pub(super) fn crash(
+    state: &State,
+    policy: CrashPolicy,
+    policy_of: &dyn Fn(&str) -> CrashPolicy,
+    seed: u64,
+) -> State {
     let mut rng = Rng::new(seed);
     let mut names = state.durable_names.clone();
     let prefix = rng.below(state.pending_names.len() + 1);
@@ -66,8 +72,8 @@ pub(super) fn crash(state: &State, policy: CrashPolicy, seed: u64) -> State {
     names.retain(|name, _| parent(name).is_empty() || dirs.contains(parent(name)));
 
     let mut inodes = Vec::with_capacity(names.len());
-    for inode in names.values_mut() {
-        let bytes = survivors(&state.inodes[*inode], policy, &mut rng);
+    for (name, inode) in &mut names {
+        let bytes = survivors(&state.inodes[*inode], policy_of(name), &mut rng);
         *inode = inodes.len();
         inodes.push(Inode {
             cached: Arc::clone(&bytes),

@@ -1,0 +1,332 @@
+//! What clients asked, what they were told, and whether it is so.
+//!
+//! Each request has a beginning and, if it is answered, an end, both counted in one order. What a client was told is a
+//! *fact*: it holds after every crash from then on. A request whose answer was lost happened once or not at all.
+
+use crate::model::{Checked, Model, broken};
+use std::collections::{BTreeMap, BTreeSet};
+use trunkline_core::code::Code;
+use trunkline_core::egress::{Destination, JobState};
+use trunkline_core::entry::{Entry, Notification, Outcome};
+use trunkline_core::ids::{JobId, PeerId, RequestId, RunId};
+use trunkline_core::payload::Name;
+use trunkline_core::peer::{Op, Rejection, Reply};
+use trunkline_core::run::RunStatus;
+use trunkline_core::time::Timestamp;
+
+/// All requests, and what followed from them.
+#[derive(Debug, Default)]
+pub struct Clients {
+    /// Requests that were not answered yet.
+    open: BTreeMap<(PeerId, RequestId), Request>,
+    answered: BTreeSet<(PeerId, RequestId)>,
+    next: u64,
+    /// Counts beginnings and ends.
+    moment: u64,
+    facts: Vec<Fact>,
+    /// When each signal was sent for the first time, and when its sender was told that it is there.
+    signals: BTreeMap<(RunId, u128), (u64, Option<u64>)>,
+    /// Requests answered, and refused.
+    pub counts: (u64, u64),
+}
+
+/// A request under way.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which client asked.
+    pub client: u8,
+    /// What for.
+    pub op: Op,
+    /// True if this is a repeat, because nobody knows what became of the first.
+    pub again: bool,
+}
+
+/// What a client was told, and must stay so.
+#[derive(Clone, Debug)]
+enum Fact {
+    /// The run is there; it was started with this.
+    Started(RunId, Vec<u8>),
+    /// The signal is in the run's history.
+    Signalled(RunId, u128),
+    /// The run is asked to cancel, or over.
+    Cancelling(RunId),
+    /// The run is over, in this way.
+    Ended(RunId, RunStatus, Outcome),
+    /// The job is there.
+    Shipped(JobId),
+    /// The job is cancelled.
+    Dropped(JobId),
+}
+
+impl Clients {
+    /// A client asks; returns the number of the request.
+    pub fn ask(&mut self, peer: PeerId, request: Request) -> RequestId {
+        self.next += 1;
+        self.moment += 1;
+        let id = RequestId(self.next);
+        if let Op::Signal { run, nonce, .. } = &request.op {
+            let key = (run.clone(), nonce.0);
+            self.signals.entry(key).or_insert((self.moment, None));
+        }
+        self.open.insert((peer, id), request);
+        id
+    }
+
+    /// An answer has come.
+    ///
+    /// # Errors
+    /// If nobody has asked, or it was answered before, or the answer is of another kind.
+    pub fn told(
+        &mut self,
+        peer: PeerId,
+        id: RequestId,
+        answer: &Result<Reply, Rejection>,
+        model: &mut Model,
+    ) -> Checked {
+        self.moment += 1;
+        let Some(request) = self.open.remove(&(peer, id)) else {
+            let detail = format!("{peer:?} {id:?} gets {answer:?}");
+            let twice = self.answered.contains(&(peer, id));
+            // A client that is gone may still be spoken to.
+            return if twice {
+                broken("API-ONCE", detail)
+            } else {
+                Ok(())
+            };
+        };
+        self.answered.insert((peer, id));
+        let reply = match answer {
+            Ok(reply) => {
+                self.counts.0 += 1;
+                reply
+            }
+            Err(rejection) => {
+                self.counts.1 += 1;
+                model.marks.set("a request was refused");
+                return check_refusal(&request.op, rejection);
+            }
+        };
+        model
+            .marks
+            .set_if(request.again, "a repeated request got an answer");
+        self.learn(&request.op, reply, model)
+    }
+
+    fn learn(&mut self, op: &Op, reply: &Reply, model: &mut Model) -> Checked {
+        match (op, reply) {
+            (Op::Start(start), Reply::Started { created, .. }) => {
+                if *created {
+                    let fact = Fact::Started(start.run.clone(), start.input.to_vec());
+                    self.facts.push(fact);
+                }
+            }
+            (Op::Start(_) | Op::AwaitOutcome { .. }, Reply::Outcome { status, outcome }) => {
+                let run = match op {
+                    Op::Start(start) => &start.run,
+                    Op::AwaitOutcome { run } => run,
+                    _ => return Ok(()),
+                };
+                let fact = Fact::Ended(run.clone(), *status, outcome.clone());
+                self.facts.push(fact);
+            }
+            (Op::Signal { run, nonce, .. }, Reply::Done) => {
+                let key = (run.clone(), nonce.0);
+                if let Some((_, told)) = self.signals.get_mut(&key) {
+                    model
+                        .marks
+                        .set_if(told.is_some(), "a repeated signal was dropped");
+                    told.get_or_insert(self.moment);
+                }
+                self.facts.push(Fact::Signalled(run.clone(), nonce.0));
+            }
+            (Op::Cancel { run, .. }, Reply::Done) => {
+                self.facts.push(Fact::Cancelling(run.clone()));
+            }
+            (Op::CreateJobs { jobs }, Reply::Jobs { accepted, known }) => {
+                if (*accepted + *known) as usize != jobs.len() {
+                    return broken("API-KIND", format!("{op:?} gets {reply:?}"));
+                }
+                let shipped = jobs.iter().map(|(id, _)| Fact::Shipped(*id));
+                self.facts.extend(shipped);
+            }
+            (Op::CancelJob { job, .. }, Reply::Done) => {
+                self.facts.push(Fact::Dropped(*job));
+            }
+            (Op::DescribeRun { run }, Reply::Run(found)) if found.id == *run => {}
+            (
+                Op::Terminate { .. }
+                | Op::Pause { .. }
+                | Op::Resume { .. }
+                | Op::PutDestination { .. }
+                | Op::ReplayJob { .. },
+                Reply::Done,
+            )
+            | (Op::History { .. }, Reply::History { .. })
+            | (Op::Property { .. }, Reply::Property(_))
+            | (Op::Waits { .. }, Reply::Waits(_))
+            | (Op::ListRuns(_), Reply::Runs { .. })
+            | (Op::ListDestinations, Reply::Destinations(_))
+            | (Op::Counters, Reply::Counters(_)) => {}
+            _ => return broken("API-KIND", format!("{op:?} gets {reply:?}")),
+        }
+        Ok(())
+    }
+
+    /// The process has died: nobody learns what became of the requests under way.
+    pub fn lost(&mut self) -> Vec<Request> {
+        self.answered.clear();
+        std::mem::take(&mut self.open).into_values().collect()
+    }
+
+    /// A client is gone: what it has asked for it will not hear.
+    pub fn gone(&mut self, peer: PeerId) {
+        self.open.retain(|(asker, _), _| *asker != peer);
+    }
+
+    /// Requests without an answer.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<&Request> {
+        self.open.values().collect()
+    }
+
+    /// Everything that clients were told is so, in the newest rows; runs and jobs whose time was over are forgotten.
+    ///
+    /// # Errors
+    /// The first fact that does not hold.
+    pub fn check(&mut self, model: &Model, retention_ms: u64, now: Timestamp) -> Checked {
+        let runs: BTreeMap<_, _> = model
+            .runs()
+            .into_iter()
+            .map(|(_, run)| (run.id.clone(), run))
+            .collect();
+        let jobs: BTreeMap<_, _> = model.jobs().into_iter().map(|job| (job.id, job)).collect();
+        let mut histories: BTreeMap<RunId, Vec<Entry>> = BTreeMap::new();
+        // Within retention everything must be there; beyond it, it may be gone, and its id used again.
+        let forgetful = retention_ms < 3_600_000;
+        let mut first = None;
+        self.facts.retain(|fact| {
+            let holds = match fact {
+                Fact::Started(id, input) => runs.get(id).map(|run| {
+                    let entries = histories.entry(id.clone()).or_insert_with(|| model.history(run.id.key()));
+                    matches!(entries.first(), Some(Entry::Notification(_, Notification::Started { input: found, .. })) if found[..] == input[..])
+                }),
+                Fact::Signalled(id, nonce) => runs.get(id).map(|run| {
+                    let entries = histories.entry(id.clone()).or_insert_with(|| model.history(run.id.key()));
+                    entries.iter().any(|entry| matches!(entry, Entry::Notification(_, Notification::Signal { nonce: found, .. }) if found.0 == *nonce))
+                }),
+                Fact::Cancelling(id) => runs.get(id).map(|run| run.cancelling || run.status.is_final()),
+                Fact::Ended(id, status, outcome) => runs
+                    .get(id)
+                    .map(|run| run.status == *status && run.outcome.as_ref() == Some(outcome)),
+                Fact::Shipped(id) => jobs.get(id).map(|_| true),
+                Fact::Dropped(id) => jobs.get(id).map(|job| job.state == JobState::Cancelled),
+            };
+            match holds {
+                Some(true) => true,
+                _ if forgetful => false,
+                _ => {
+                    first.get_or_insert_with(|| format!("at {now:?}: {fact:?}"));
+                    true
+                }
+            }
+        });
+        match first {
+            Some(detail) => broken("ACK-SURVIVES", detail),
+            None => self.check_order(model, &runs),
+        }
+    }
+
+    /// A signal that was there before another one was sent stands before it.
+    fn check_order(
+        &self,
+        model: &Model,
+        runs: &BTreeMap<RunId, trunkline_core::run::Run>,
+    ) -> Checked {
+        for id in runs.keys() {
+            let mut earliest_end = u64::MAX;
+            for entry in model.history(id.key()).iter().rev() {
+                let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry else {
+                    continue;
+                };
+                let Some((began, told)) = self.signals.get(&(id.clone(), nonce.0)) else {
+                    continue;
+                };
+                if earliest_end < *began {
+                    return broken(
+                        "SIGNAL-ORDER",
+                        format!("{id}: {nonce} stands before one that was there when it was sent"),
+                    );
+                }
+                earliest_end = earliest_end.min(told.unwrap_or(u64::MAX));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A refusal is of the kind that the request can get.
+fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
+    let fits = match op {
+        Op::Start(_) => matches!(rejection.code, Code::RunExists | Code::Overloaded),
+        Op::Signal { .. } => matches!(
+            rejection.code,
+            Code::RunNotFound | Code::RunFinished | Code::HistoryFull
+        ),
+        Op::Cancel { .. } | Op::Terminate { .. } | Op::Pause { .. } => {
+            matches!(rejection.code, Code::RunNotFound | Code::RunFinished)
+        }
+        Op::Resume { .. } => matches!(
+            rejection.code,
+            Code::RunNotFound | Code::RunFinished | Code::RunNotPaused
+        ),
+        Op::Property { .. } => {
+            matches!(rejection.code, Code::RunNotFound | Code::PropertyNotFound)
+        }
+        Op::CreateJobs { .. } => matches!(rejection.code, Code::DestinationNotFound),
+        Op::ReplayJob { .. } => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::JobNotFound | Code::JobNotDead
+        ),
+        Op::CancelJob { .. } => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::JobNotFound | Code::JobSettled
+        ),
+        Op::PutDestination { .. } | Op::ListRuns(_) | Op::ListDestinations | Op::Counters => false,
+        _ => matches!(rejection.code, Code::RunNotFound | Code::Overloaded),
+    };
+    if fits {
+        return Ok(());
+    }
+    broken("API-KIND", format!("{op:?} is refused: {rejection:?}"))
+}
+
+/// The destination that a step configures.
+#[must_use]
+pub fn destination(
+    name: &str,
+    rate: u8,
+    burst: u8,
+    concurrency: u8,
+    attempts: u8,
+    skip: bool,
+) -> Destination {
+    use trunkline_core::egress::{HeadOfLine, Rate};
+    let mut destination = Destination {
+        name: Name::from(name),
+        url: Name::from(format!("http://127.0.0.1:9/{name}")),
+        rate: (rate > 0).then(|| Rate {
+            per_second: u32::from(rate),
+            burst: u32::from(burst),
+        }),
+        concurrency: u32::from(concurrency),
+        timeout_ms: 1_000,
+        ..Destination::default()
+    };
+    destination.retry.initial_ms = 100;
+    destination.retry.max_ms = 3_000;
+    destination.retry.attempts = u32::from(attempts);
+    if skip {
+        destination.head_of_line = HeadOfLine::Skip;
+    }
+    destination
+}

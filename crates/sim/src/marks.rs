@@ -1,0 +1,94 @@
+//! Marks: rare things that must happen sometimes, or the world is too tame.
+//!
+//! Each is set where the world or the model sees it. A suite over many seeds fails if one was never reached.
+
+use std::collections::BTreeMap;
+
+/// What was seen, and how often.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Marks(BTreeMap<&'static str, u64>);
+
+/// Everything that must be seen over many seeds.
+pub const MARKS: &[&str] = &[
+    "a power failure with commits that were not durable",
+    "commits that were not durable survived a power failure",
+    "an incomplete tail was cut",
+    "a power failure during recovery",
+    "a killed process",
+    "a write or sync failed, and the process stopped",
+    "a sync failed and lost what it should have written",
+    "the journal met a full disk",
+    "a full disk healed",
+    "a checkpoint was written",
+    "a checkpoint was under way in a power failure",
+    "recovery began from a checkpoint",
+    "a client did not learn what became of its request",
+    "a repeated request got an answer",
+    "a repeated signal was dropped",
+    "a request was refused",
+    "a run waited for a signal",
+    "a run was cancelled",
+    "a run was terminated",
+    "a finished run was purged",
+    "an id was used again after its run was purged",
+    "a turn was refused",
+    "a late answer of a task was refused",
+    "a turn behind a result was taken",
+    "a turn was continued from a held future",
+    "a future was lost",
+    "an attempt of a task failed",
+    "an attempt of a task lapsed",
+    "a task failed for good",
+    "a worker died with work",
+    "a timer came due while the process was down",
+    "a timer was cancelled",
+    "a job was sent again after a power failure",
+    "a job was tried again",
+    "a job became a dead letter",
+    "a dead letter was replayed",
+    "a job was cancelled",
+    "a delivery was never reported",
+    "a destination asked for patience",
+    "a rate held a job back",
+    "a message crossed from shard to shard",
+    "a message was sent again after a power failure",
+    "the clock jumped",
+    "the clock was set back between two lives",
+    "a copy recovered to the same rows",
+    "a flipped bit was refused",
+];
+
+impl Marks {
+    /// It happened.
+    pub fn set(&mut self, mark: &'static str) {
+        debug_assert!(MARKS.contains(&mark), "`{mark}` is not in the list");
+        *self.0.entry(mark).or_insert(0) += 1;
+    }
+
+    /// It happened, if `seen`.
+    pub fn set_if(&mut self, seen: bool, mark: &'static str) {
+        if seen {
+            self.set(mark);
+        }
+    }
+
+    /// Adds what another world has seen.
+    pub fn add(&mut self, other: &Self) {
+        for (mark, count) in &other.0 {
+            *self.0.entry(mark).or_insert(0) += count;
+        }
+    }
+
+    /// How often it happened.
+    #[must_use]
+    pub fn count(&self, mark: &str) -> u64 {
+        self.0.get(mark).copied().unwrap_or(0)
+    }
+
+    /// What was never seen.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let seen = |mark: &&&str| self.count(mark) == 0;
+        MARKS.iter().filter(seen).copied().collect()
+    }
+}

@@ -1,0 +1,402 @@
+//! Runs and their histories: read from the first entry whenever they change, and held against the program.
+
+use super::{Book, Checked, Model, broken, decode};
+use crate::program::Machine;
+use std::collections::{BTreeMap, BTreeSet};
+use trunkline_core::entry::{Command, Entry, Notification, Outcome};
+use trunkline_core::failure::FailureKind;
+use trunkline_core::ids::{CommandId, Nonce, RunKey, ShardId, Token};
+use trunkline_core::payload::Name;
+use trunkline_core::row::{Keys, Kind, command_of_key};
+use trunkline_core::run::{Run, RunStatus};
+use trunkline_core::shard::Violation;
+use trunkline_core::time::Timestamp;
+
+/// What a history says.
+#[derive(Debug)]
+pub struct Reading {
+    /// The program, after everything that turns have consumed.
+    pub machine: Machine,
+    /// Tasks that have not ended, whether or not a turn knows.
+    pub tasks: BTreeSet<CommandId>,
+    /// Timers that are set, likewise.
+    pub timers: BTreeMap<CommandId, Timestamp>,
+    /// Steps that have not ended.
+    pub steps: BTreeSet<CommandId>,
+    /// Nonces of the signals, in their order.
+    pub signals: Vec<Nonce>,
+    /// What turns have consumed.
+    consumed: u32,
+    /// Notifications beyond that.
+    unconsumed: u32,
+    cancelling: bool,
+    /// How the program ended.
+    finish: Option<Outcome>,
+    /// Tasks that ended, with the entry that says so.
+    results: Vec<(u32, CommandId, Option<Token>)>,
+    /// Jobs asked for.
+    pub jobs: Vec<(CommandId, Name, Name)>,
+}
+
+impl Reading {
+    /// Reads a history.
+    ///
+    /// # Errors
+    /// If it is not one that the run's program can have made.
+    pub fn of(run: &Run, key: RunKey, entries: &[Entry], book: &Book) -> Result<Self, Violation> {
+        let wrong = |what: String| broken("RUN-HISTORY", format!("{} {what}", run.id));
+        let Some(Entry::Notification(_, Notification::Started { input, .. })) = entries.first()
+        else {
+            return wrong("does not begin with its start".into());
+        };
+        let asked = book.starts.get(&run.id);
+        if !asked.is_some_and(|inputs| inputs.contains(&input[..])) {
+            return wrong(format!("has an input that nobody sent: {input:?}"));
+        }
+        let mut reading = Self {
+            machine: Machine::new(input, run.started_at),
+            tasks: BTreeSet::new(),
+            timers: BTreeMap::new(),
+            steps: BTreeSet::new(),
+            signals: Vec::new(),
+            consumed: 0,
+            unconsumed: 0,
+            cancelling: false,
+            finish: None,
+            results: Vec::new(),
+            jobs: Vec::new(),
+        };
+        let mut expected = std::collections::VecDeque::new();
+        for (index, entry) in entries.iter().enumerate() {
+            if !expected.is_empty() && !matches!(entry, Entry::Command(_)) {
+                return wrong(format!("lacks {expected:?} at {index}"));
+            }
+            match entry {
+                Entry::Notification(at, notification) => {
+                    reading.unconsumed += 1;
+                    reading.hear(index as u32, *at, notification, run, key, book)?;
+                }
+                Entry::Turn { upto } => {
+                    if *upto < reading.consumed || *upto as usize > index {
+                        return wrong(format!("has a turn up to {upto} at {index}"));
+                    }
+                    for played in &entries[reading.consumed as usize..*upto as usize] {
+                        if let Entry::Notification(_, notification) = played {
+                            reading.unconsumed -= 1;
+                            expected.extend(reading.machine.play(notification));
+                        }
+                    }
+                    reading.consumed = *upto;
+                }
+                Entry::Command(command) => {
+                    if expected.pop_front().as_ref() != Some(command) {
+                        return wrong(format!(
+                            "asked for {command:?} at {index}, unlike its program"
+                        ));
+                    }
+                    reading.obey(command);
+                }
+            }
+        }
+        if expected.is_empty() {
+            Ok(reading)
+        } else {
+            wrong(format!("lacks {expected:?} at its end"))
+        }
+    }
+
+    fn hear(
+        &mut self,
+        index: u32,
+        at: Timestamp,
+        notification: &Notification,
+        run: &Run,
+        key: RunKey,
+        book: &Book,
+    ) -> Checked {
+        match notification {
+            Notification::TaskCompleted { command, result } => {
+                let token = std::str::from_utf8(result)
+                    .ok()
+                    .and_then(|text| text.parse().ok());
+                let reported = book.results.get(&(key, *command));
+                if !token.is_some_and(|token| reported.is_some_and(|all| all.contains(&token))) {
+                    let detail = format!("{} {command:?} has {result:?}", run.id);
+                    return broken("TASK-RESULT", detail);
+                }
+                self.end_task(index, *command, token.map(Token), run)
+            }
+            Notification::TaskFailed { command, .. } => self.end_task(index, *command, None, run),
+            Notification::TimerFired { command } => match self.timers.remove(command) {
+                None => broken("TIMER-ONCE", format!("{} {command:?} is not set", run.id)),
+                Some(due) if due > at => broken(
+                    "TIMER-EARLY",
+                    format!("{} {command:?} is due at {due:?}, fired at {at:?}", run.id),
+                ),
+                Some(_) => Ok(()),
+            },
+            Notification::Signal { payload, nonce, .. } => {
+                let sent = book.signals.get(&(run.id.clone(), nonce.0));
+                if sent != Some(payload) {
+                    let detail = format!("{} has a signal that nobody sent: {nonce}", run.id);
+                    return broken("SIGNAL-SENT", detail);
+                }
+                if self.signals.contains(nonce) {
+                    return broken("SIGNAL-ONCE", format!("{} has {nonce} twice", run.id));
+                }
+                self.signals.push(*nonce);
+                Ok(())
+            }
+            Notification::StepDone { command, .. } => {
+                if self.steps.remove(command) {
+                    return Ok(());
+                }
+                broken("STEP-ONCE", format!("{} {command:?}", run.id))
+            }
+            Notification::CancelRequested { .. } => {
+                if std::mem::replace(&mut self.cancelling, true) {
+                    return broken("RUN-HISTORY", format!("{} is cancelled twice", run.id));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end_task(
+        &mut self,
+        index: u32,
+        command: CommandId,
+        token: Option<Token>,
+        run: &Run,
+    ) -> Checked {
+        if !self.tasks.remove(&command) {
+            let detail = format!("{} {command:?} ends and is not open", run.id);
+            return broken("TASK-ONCE", detail);
+        }
+        self.results.push((index, command, token));
+        Ok(())
+    }
+
+    fn obey(&mut self, command: &Command) {
+        match command {
+            Command::ScheduleTask { command, .. } => {
+                self.tasks.insert(*command);
+            }
+            Command::StartTimer { command, at } => {
+                self.timers.insert(*command, *at);
+            }
+            Command::CancelTimer { target } => {
+                self.timers.remove(target);
+            }
+            Command::BeginStep { command, .. } => {
+                self.steps.insert(*command);
+            }
+            Command::CreateJob { command, job } => {
+                let job = (*command, job.destination.clone(), job.lane.clone());
+                self.jobs.push(job);
+            }
+            Command::Finish { outcome } => self.finish = Some(outcome.clone()),
+            _ => {}
+        }
+    }
+}
+
+impl Model {
+    /// Reads a run again that has changed, and holds its row and the rows of its tasks and timers against its history.
+    pub(super) fn check_run(&mut self, shard: ShardId, key: RunKey, now: Timestamp) -> Checked {
+        let Some(run) = self.run(key) else {
+            return self.check_purged(shard, key);
+        };
+        if key.shard(self.shards) != shard || run.id.key() != key {
+            return broken("RUN-HISTORY", format!("{} lies elsewhere", run.id));
+        }
+        let entries = self.history(key);
+        let reading = Reading::of(&run, key, &entries, &self.book)?;
+        let wrong = |what: &str| broken("RUN-HISTORY", format!("{}: {what}: {run:?}", run.id));
+        if run.entries as usize != entries.len() || run.consumed < reading.consumed {
+            return wrong("its row and its history differ in length");
+        }
+        // A turn that finds nothing new, and asks for nothing, passes over what earlier turns have written.
+        let passed = reading.consumed as usize..(run.consumed as usize).min(entries.len());
+        let passes = |entry: &Entry| !matches!(entry, Entry::Notification(..));
+        if !entries[passed].iter().all(passes) {
+            return wrong("its row says that more was consumed than turns have");
+        }
+        if !run.status.is_final() && run.unconsumed != reading.unconsumed {
+            return wrong("its row and its history differ in what no turn has consumed");
+        }
+        self.check_status(&run, &reading)?;
+        if !run.status.is_final() {
+            self.check_open(shard, key, &run, &reading)?;
+        }
+        let (started_at, known) = self.seen.get(&key).copied().unwrap_or_default();
+        self.marks.set_if(
+            started_at != run.started_at && known > 0,
+            "an id was used again after its run was purged",
+        );
+        let known = if started_at == run.started_at {
+            known
+        } else {
+            0
+        };
+        for (_, command, token) in reading.results.iter().filter(|(at, ..)| *at >= known) {
+            self.check_result(key, *command, *token, &run)?;
+        }
+        for entry in entries.get(known as usize..).unwrap_or_default() {
+            self.note(entry, now);
+        }
+        self.seen
+            .insert(key, (run.started_at, entries.len() as u32));
+        Ok(())
+    }
+
+    fn note(&mut self, entry: &Entry, _: Timestamp) {
+        let mark = match entry {
+            Entry::Notification(_, Notification::TaskFailed { .. }) => "a task failed for good",
+            Entry::Notification(_, Notification::CancelRequested { .. }) => "a run was cancelled",
+            Entry::Command(Command::CancelTimer { .. }) => "a timer was cancelled",
+            _ => return,
+        };
+        self.marks.set(mark);
+    }
+
+    /// The result that a run has got is of the attempt that had the task.
+    fn check_result(
+        &mut self,
+        key: RunKey,
+        command: CommandId,
+        token: Option<Token>,
+        run: &Run,
+    ) -> Checked {
+        let lease = self.leases.remove(&(key, command));
+        let Some(token) = token else {
+            return Ok(());
+        };
+        match lease {
+            Some((newest, _)) if newest == token => Ok(()),
+            other => broken(
+                "LEASE-ONE",
+                format!(
+                    "{} {command:?}: a result under {token:?}, the lease is {other:?}",
+                    run.id
+                ),
+            ),
+        }
+    }
+
+    fn check_status(&mut self, run: &Run, reading: &Reading) -> Checked {
+        let wrong = |what: &str| broken("RUN-FINAL", format!("{}: {what}: {run:?}", run.id));
+        let expected = match &reading.finish {
+            Some(Outcome::Completed(_)) => RunStatus::Completed,
+            Some(Outcome::Failed(failure))
+                if failure.kind == FailureKind::Cancelled && run.cancelling =>
+            {
+                RunStatus::Cancelled
+            }
+            Some(Outcome::Failed(_)) => RunStatus::Failed,
+            None if run.status.is_final() => RunStatus::Terminated,
+            None => return Ok(()),
+        };
+        if run.status != expected {
+            return wrong("its status is not what its history says");
+        }
+        if expected == RunStatus::Terminated {
+            self.marks.set("a run was terminated");
+            if !self.book.terminated.contains(&run.id) {
+                return wrong("nobody has asked for its end");
+            }
+        } else if run.outcome != reading.finish {
+            return wrong("its outcome is not what its history says");
+        }
+        Ok(())
+    }
+
+    /// The tasks, timers and steps that a run waits for are there, and something will move it on.
+    fn check_open(&mut self, shard: ShardId, key: RunKey, run: &Run, reading: &Reading) -> Checked {
+        let keys = Keys::new(shard);
+        let rows = |kind: Kind| {
+            let (from, to) = keys.under(kind, &[&key.0.to_be_bytes()]);
+            self.live.range(from..to)
+        };
+        let tasks: BTreeSet<CommandId> = rows(Kind::Task)
+            .map(|(key, _)| command_of_key(key).expect("a task's key"))
+            .collect();
+        if tasks != reading.tasks || run.open_tasks as usize != tasks.len() {
+            let detail = format!(
+                "{} waits for tasks {:?}, the rows are {tasks:?}",
+                run.id, reading.tasks
+            );
+            return broken("TASK-KEPT", detail);
+        }
+        let timers: BTreeMap<CommandId, Timestamp> = rows(Kind::Timer)
+            .map(|(key, at)| (command_of_key(key).expect("a timer's key"), decode(at)))
+            .collect();
+        if timers != reading.timers || run.open_timers as usize != timers.len() {
+            let detail = format!(
+                "{} waits for timers {:?}, the rows are {timers:?}",
+                run.id, reading.timers
+            );
+            return broken("TIMER-KEPT", detail);
+        }
+        let steps: BTreeSet<CommandId> = run.open_steps.iter().copied().collect();
+        if steps != reading.steps {
+            return broken("STEP-KEPT", format!("{}: {steps:?}", run.id));
+        }
+        let waits =
+            run.unconsumed > 0 || !tasks.is_empty() || !timers.is_empty() || !steps.is_empty();
+        if !waits && !reading.machine.wants_signal() {
+            return broken(
+                "RUN-WAKE",
+                format!("{} waits for nothing: {reading:?}", run.id),
+            );
+        }
+        self.marks.set_if(!waits, "a run waited for a signal");
+        Ok(())
+    }
+
+    /// A run that is gone leaves nothing behind.
+    fn check_purged(&mut self, shard: ShardId, key: RunKey) -> Checked {
+        let keys = Keys::new(shard);
+        for kind in [Kind::History, Kind::Property, Kind::Task, Kind::Timer] {
+            let (from, to) = keys.under(kind, &[&key.0.to_be_bytes()]);
+            if let Some((row, _)) = self.live.range(from..to).next() {
+                return broken("RUN-PURGED", format!("{key} leaves {row:02x?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is final stays as it is until its time is over.
+    pub(super) fn check_final(
+        &mut self,
+        key: &[u8],
+        old: Option<&[u8]>,
+        new: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Checked {
+        let Some(old) = old else {
+            return Ok(());
+        };
+        let old: Run = decode(old);
+        let Some(new) = new else {
+            let over = old
+                .finished_at
+                .is_some_and(|at| at.plus_ms(self.retention_ms) <= now);
+            self.marks.set("a finished run was purged");
+            let key = trunkline_core::row::run_of_key(key).expect("a run's key");
+            self.ended.remove(&key);
+            if over {
+                return Ok(());
+            }
+            return broken("RUN-KEPT", format!("{} is removed: {old:?}", old.id));
+        };
+        let new: Run = decode(new);
+        let same =
+            (old.status, &old.outcome, old.entries) == (new.status, &new.outcome, new.entries);
+        if old.status.is_final() && !same {
+            return broken("RUN-FINAL", format!("{old:?} became {new:?}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,364 @@
+//! The workflows of the simulated world: small programs, made from a number, that play notifications one at a time.
+//!
+//! A [`Machine`] is what the future of a workflow is to the SDK: the same notifications in the same order make it ask for the
+//! same commands. Workers hold machines; the [model](crate::model) replays them over the recorded history, and so knows what
+//! every run must have asked for and what it waits for.
+
+use crate::dice::{Dice, mix};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use trunkline_core::egress::NewJob;
+use trunkline_core::entry::{Command, Notification, Outcome, TaskOptions};
+use trunkline_core::failure::{Failure, FailureKind};
+use trunkline_core::ids::CommandId;
+use trunkline_core::payload::{Name, Payload};
+use trunkline_core::policy::RetryPolicy;
+use trunkline_core::time::Timestamp;
+
+/// The destinations that jobs go to.
+pub const DESTINATIONS: [&str; 3] = ["shop", "mail", "ledger"];
+/// The lanes of each.
+pub const LANES: [&str; 3] = ["a", "b", "c"];
+/// The service of every task.
+pub const SERVICES: [&str; 2] = ["payments", "stock"];
+
+/// One statement of a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Statement {
+    /// So many tasks at once; goes on when all have ended.
+    Tasks(u8),
+    /// Sleep.
+    Sleep(u64),
+    /// A task and a timer; goes on when one has come, and cancels the timer if it was the task.
+    Race(u64),
+    /// Goes on after so many more signals.
+    Signals(u8),
+    /// Ships jobs out.
+    Jobs(u8),
+    /// An inline step.
+    Step,
+    /// A property and a tag.
+    Mark,
+}
+
+/// A workflow's code in the middle of its work.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    statements: VecDeque<Statement>,
+    /// The source of what the program asks for: it only moves when the program does.
+    dice: Dice,
+    /// The time as the program counts it: it does not look at a clock.
+    clock: Timestamp,
+    next_command: u32,
+    /// What the statement under way waits for.
+    waits: BTreeSet<CommandId>,
+    /// The timer of a race, and its task.
+    race: Option<(CommandId, CommandId)>,
+    wanted: u8,
+    signals: u32,
+    /// Everything heard, folded: the run's result depends on all of it, and on its order.
+    heard: u64,
+    cancelled: bool,
+    /// Tasks that have not ended, with what they were asked.
+    pub tasks: BTreeMap<CommandId, TaskOptions>,
+    /// Timers that are set.
+    pub timers: BTreeMap<CommandId, Timestamp>,
+    /// Steps that have begun and not ended.
+    pub steps: BTreeSet<CommandId>,
+    /// Jobs asked for: destination and lane.
+    pub jobs: Vec<(CommandId, Name, Name)>,
+    /// How it ended.
+    pub result: Option<Outcome>,
+}
+
+/// The input of a run: which program, told apart from every other start of the same id.
+#[must_use]
+pub fn input(program: u64) -> Payload {
+    Payload::from(program.to_string().into_bytes())
+}
+
+impl Machine {
+    /// The program in `input`, of a run that was accepted at `started_at`.
+    #[must_use]
+    pub fn new(input: &Payload, started_at: Timestamp) -> Self {
+        let number = std::str::from_utf8(input)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let mut dice = Dice::new(number.unwrap_or(0), 0x7072_6f67);
+        let statements = (0..dice.between(1, 5))
+            .map(|_| match dice.below(12) {
+                0..=3 => Statement::Tasks(dice.between(1, 3) as u8),
+                4..=5 => Statement::Sleep(dice.below(3_000)),
+                6 => Statement::Race(dice.between(1, 1_500)),
+                7 => Statement::Signals(dice.between(1, 3) as u8),
+                8..=9 => Statement::Jobs(dice.between(1, 3) as u8),
+                10 => Statement::Step,
+                _ => Statement::Mark,
+            })
+            .collect();
+        Self {
+            statements,
+            dice,
+            clock: started_at,
+            next_command: 0,
+            waits: BTreeSet::new(),
+            race: None,
+            wanted: 0,
+            signals: 0,
+            heard: 0,
+            cancelled: false,
+            tasks: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            steps: BTreeSet::new(),
+            jobs: Vec::new(),
+            result: None,
+        }
+    }
+
+    /// True if only a signal can move it on.
+    #[must_use]
+    pub fn wants_signal(&self) -> bool {
+        self.result.is_none() && self.waits.is_empty()
+    }
+
+    /// Plays one notification; returns what the code asks for.
+    pub fn play(&mut self, notification: &Notification) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if self.result.is_some() {
+            return commands;
+        }
+        self.hear(notification, &mut commands);
+        while self.result.is_none() && self.waits.is_empty() && self.has_signals() {
+            self.advance(&mut commands);
+        }
+        for command in &commands {
+            self.note(command);
+        }
+        commands
+    }
+
+    fn has_signals(&mut self) -> bool {
+        let wanted = u32::from(self.wanted);
+        if self.signals < wanted {
+            return false;
+        }
+        self.signals -= wanted;
+        self.wanted = 0;
+        true
+    }
+
+    fn hear(&mut self, notification: &Notification, commands: &mut Vec<Command>) {
+        let mut fold = |part: u64, bytes: &[u8]| {
+            let sum = bytes
+                .iter()
+                .fold(part, |sum, byte| mix(&[sum, u64::from(*byte)]));
+            self.heard = mix(&[self.heard, sum]);
+        };
+        match notification {
+            Notification::Started { .. } => {}
+            Notification::TaskCompleted { command, result } => {
+                fold(1, result);
+                self.tasks.remove(command);
+                self.ended(*command, commands);
+            }
+            Notification::TaskFailed { command, failure } => {
+                fold(2, failure.name.as_bytes());
+                self.tasks.remove(command);
+                self.ended(*command, commands);
+            }
+            Notification::TimerFired { command } => {
+                fold(3, &command.0.to_be_bytes());
+                self.timers.remove(command);
+                self.ended(*command, commands);
+            }
+            Notification::Signal { payload, .. } => {
+                fold(4, payload);
+                self.signals += 1;
+            }
+            Notification::StepDone { command, .. } => {
+                fold(5, &command.0.to_be_bytes());
+                self.steps.remove(command);
+                self.ended(*command, commands);
+            }
+            Notification::CancelRequested { .. } => {
+                fold(6, &[]);
+                self.cancel(commands);
+            }
+            #[allow(
+                unreachable_patterns,
+                reason = "notifications that these programs never ask for"
+            )]
+            _ => {}
+        }
+    }
+
+    /// What `command` asked for has come.
+    fn ended(&mut self, command: CommandId, commands: &mut Vec<Command>) {
+        if let Some((timer, task)) = self
+            .race
+            .filter(|(timer, task)| [*timer, *task].contains(&command))
+        {
+            self.race = None;
+            self.waits.clear();
+            if command == task {
+                commands.push(Command::CancelTimer { target: timer });
+            }
+        } else {
+            self.waits.remove(&command);
+        }
+    }
+
+    /// Everything awaited is given up; a task cleans up, in half of the programs.
+    fn cancel(&mut self, commands: &mut Vec<Command>) {
+        if self.cancelled {
+            return;
+        }
+        self.cancelled = true;
+        self.statements.clear();
+        self.race = None;
+        self.wanted = 0;
+        self.waits.clear();
+        for timer in self.timers.keys() {
+            commands.push(Command::CancelTimer { target: *timer });
+        }
+        if self.dice.percent(50) {
+            let task = self.task();
+            commands.push(task);
+        }
+    }
+
+    fn advance(&mut self, commands: &mut Vec<Command>) {
+        let Some(statement) = self.statements.pop_front() else {
+            let outcome = if self.cancelled {
+                let failure = Failure::new(FailureKind::Cancelled, "TL0076", "cancelled");
+                Outcome::Failed(failure)
+            } else if self.dice.percent(15) {
+                Outcome::Failed(Failure::new(FailureKind::Application, "Unlucky", "no"))
+            } else {
+                Outcome::Completed(Payload::from(self.heard.to_string().into_bytes()))
+            };
+            self.result = Some(outcome.clone());
+            commands.push(Command::Finish { outcome });
+            return;
+        };
+        match statement {
+            Statement::Tasks(count) => {
+                for _ in 0..count {
+                    let task = self.task();
+                    commands.push(task);
+                }
+            }
+            Statement::Sleep(ms) => {
+                self.clock = self.clock.plus_ms(ms);
+                let timer = self.timer(self.clock);
+                commands.push(timer);
+            }
+            Statement::Race(ms) => {
+                self.clock = self.clock.plus_ms(ms);
+                let task = self.task();
+                let timer = self.timer(self.clock);
+                let last = self.next_command;
+                self.race = Some((CommandId(last - 1), CommandId(last - 2)));
+                commands.extend([task, timer]);
+            }
+            Statement::Signals(count) => self.wanted = count,
+            Statement::Jobs(count) => {
+                for _ in 0..count {
+                    let job = self.job();
+                    commands.push(job);
+                }
+            }
+            Statement::Step => {
+                let command = self.claim();
+                self.waits.insert(command);
+                let name = Name::from("note");
+                commands.push(Command::BeginStep { command, name });
+            }
+            Statement::Mark => {
+                let value = Payload::from(self.heard.to_string().into_bytes());
+                let name = Name::from("mark");
+                commands.push(Command::SetProperty { name, value });
+                let tags = vec![Name::from(format!("after:{}", self.next_command))];
+                commands.push(Command::AddTags { tags });
+            }
+        }
+    }
+
+    fn claim(&mut self) -> CommandId {
+        self.next_command += 1;
+        CommandId(self.next_command - 1)
+    }
+
+    fn task(&mut self) -> Command {
+        let command = self.claim();
+        self.waits.insert(command);
+        let retry = RetryPolicy {
+            initial_ms: self.dice.between(20, 400),
+            factor_percent: 200,
+            max_ms: 2_000,
+            attempts: self.dice.below(4) as u32,
+            jitter_percent: 20,
+            non_retryable: vec![Name::from("Hopeless")],
+        };
+        let options = TaskOptions {
+            retry: Some(retry),
+            attempt_timeout_ms: Some(self.dice.between(300, 3_000)),
+            total_timeout_ms: self
+                .dice
+                .percent(15)
+                .then(|| self.dice.between(2_000, 9_000)),
+            ..TaskOptions::default()
+        };
+        Command::ScheduleTask {
+            command,
+            service: Name::from(*self.dice.pick(&SERVICES)),
+            task: Name::from("charge"),
+            input: Payload::from(format!("\"{}\"", command.0).into_bytes()),
+            options,
+        }
+    }
+
+    fn timer(&mut self, at: Timestamp) -> Command {
+        let command = self.claim();
+        self.waits.insert(command);
+        Command::StartTimer { command, at }
+    }
+
+    fn job(&mut self) -> Command {
+        let command = self.claim();
+        let job = NewJob {
+            destination: Name::from(*self.dice.pick(&DESTINATIONS)),
+            lane: Name::from(*self.dice.pick(&LANES)),
+            object_type: Name::from("stock"),
+            action: Name::from("update"),
+            object_ids: vec![Name::from(command.0.to_string())],
+            body: Payload::from(self.heard.to_string().into_bytes()),
+            not_before: None,
+        };
+        Command::CreateJob { command, job }
+    }
+
+    /// Keeps the books of what is open.
+    fn note(&mut self, command: &Command) {
+        match command {
+            Command::ScheduleTask {
+                command, options, ..
+            } => {
+                self.tasks.insert(*command, options.clone());
+            }
+            Command::StartTimer { command, at } => {
+                self.timers.insert(*command, *at);
+            }
+            Command::CancelTimer { target } => {
+                self.timers.remove(target);
+            }
+            Command::BeginStep { command, .. } => {
+                self.steps.insert(*command);
+            }
+            Command::CreateJob { command, job } => {
+                let job = (*command, job.destination.clone(), job.lane.clone());
+                self.jobs.push(job);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What clients and operators ask: from a step of the plan to a request of a shard.
+
+use super::World;
+use crate::clients::destination;
+use crate::dice::mix;
+use crate::model::Book;
+use crate::plan::{CLIENTS, Step};
+use crate::program::{DESTINATIONS, LANES, input};
+use trunkline_core::egress::{JobState, NewJob};
+use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard};
+use trunkline_core::payload::{Name, Payload};
+use trunkline_core::peer::{OnConflict, Op, RunFilter, Start};
+
+/// The workflows of the world.
+pub(super) const WORKFLOWS: [&str; 2] = ["order", "refund"];
+
+/// The id of a run.
+pub(super) fn run_id(run: u8) -> RunId {
+    RunId::new(WORKFLOWS[usize::from(run % 2)], run.to_string())
+}
+
+impl World {
+    pub(super) fn ask_step(&mut self, step: Step) {
+        let client =
+            (mix(&[self.setup.seed, self.event_count, self.inputs]) % u64::from(CLIENTS)) as u8;
+        let reason = Name::from("why not");
+        let op = match step {
+            Step::Start {
+                run,
+                program,
+                nonce,
+                attach,
+                wait,
+            } => Op::Start(Start {
+                run: run_id(run),
+                version: Some(1),
+                input: input(u64::from(program)),
+                tags: vec![Name::from(format!("of:{run}"))],
+                nonce: Nonce(u128::from(nonce)),
+                on_conflict: if attach {
+                    OnConflict::Attach
+                } else {
+                    OnConflict::Reject
+                },
+                wait,
+                timeout_ms: None,
+                start_at: None,
+            }),
+            Step::Signal { run, nonce } => signal(run, nonce),
+            Step::Cancel { run } => Op::Cancel {
+                run: run_id(run),
+                reason,
+            },
+            Step::Terminate { run } => Op::Terminate {
+                run: run_id(run),
+                reason,
+            },
+            Step::Pause { run } => Op::Pause { run: run_id(run) },
+            Step::Resume { run } => Op::Resume { run: run_id(run) },
+            Step::Await { run } => Op::AwaitOutcome { run: run_id(run) },
+            Step::Look { run, what } => {
+                let run = run_id(run);
+                match what % 4 {
+                    0 => Op::DescribeRun { run },
+                    1 => Op::History { run, from: 0 },
+                    2 => Op::Property {
+                        run,
+                        name: Name::from("mark"),
+                    },
+                    _ => Op::Waits { run },
+                }
+            }
+            Step::List { shard } => return self.list(client, shard),
+            Step::Put {
+                destination: place,
+                rate,
+                burst,
+                concurrency,
+                attempts,
+                skip,
+                paused,
+            } => {
+                let name = DESTINATIONS[usize::from(place) % DESTINATIONS.len()];
+                let mut destination = destination(name, rate, burst, concurrency, attempts, skip);
+                destination.paused = paused;
+                Op::PutDestination { destination }
+            }
+            Step::Ship {
+                destination,
+                lane,
+                count,
+                key,
+                delay_ms,
+            } => self.jobs(destination, lane, count, key, delay_ms),
+            Step::Replay { place } => {
+                let Some((destination, job)) = self.job_at(place, |state| state == JobState::Dead)
+                else {
+                    return;
+                };
+                Op::ReplayJob { destination, job }
+            }
+            Step::Drop { place } => {
+                let open = |state| matches!(state, JobState::Dead | JobState::Pending);
+                let Some((destination, job)) = self.job_at(place, open) else {
+                    return;
+                };
+                Op::CancelJob { destination, job }
+            }
+            _ => return,
+        };
+        self.ask(client, op, false);
+    }
+
+    fn list(&mut self, client: u8, shard: u8) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let shard = ShardId(u16::from(shard) % self.setup.shards);
+        let peer = *self
+            .clients_at
+            .entry(client)
+            .or_insert_with(|| process.connect());
+        let all = Op::ListRuns(RunFilter {
+            limit: 100,
+            ..RunFilter::default()
+        });
+        for op in [all, Op::ListDestinations, Op::Counters] {
+            let request = crate::clients::Request {
+                client,
+                op: op.clone(),
+                again: false,
+            };
+            let request = self.clients.ask(peer, request);
+            let input = trunkline_core::input::Input::Request { peer, request, op };
+            process.submit(shard, input);
+        }
+    }
+
+    fn jobs(&self, destination: u8, lane: u8, count: u8, key: u16, delay_ms: u16) -> Op {
+        let name = DESTINATIONS[usize::from(destination) % DESTINATIONS.len()];
+        let not_before = (delay_ms > 0).then(|| self.now.plus_ms(u64::from(delay_ms)));
+        let job = |number: u8| {
+            let id = JobId::of_key(name, &format!("{key}-{number}"));
+            let job = NewJob {
+                destination: Name::from(name),
+                lane: Name::from(LANES[usize::from(lane) % LANES.len()]),
+                object_type: Name::from("stock"),
+                action: Name::from("update"),
+                object_ids: Vec::new(),
+                body: Payload::null(),
+                not_before,
+            };
+            (id, job)
+        };
+        Op::CreateJobs {
+            jobs: (0..count).map(job).collect(),
+        }
+    }
+
+    /// The job with this place among those in such a state.
+    fn job_at(&self, place: u8, state: impl Fn(JobState) -> bool) -> Option<(Name, JobId)> {
+        let jobs = self.model.jobs();
+        let fitting: Vec<_> = jobs.iter().filter(|job| state(job.state)).collect();
+        let job = fitting.get(usize::from(place) % fitting.len().max(1))?;
+        Some((job.new.destination.clone(), job.id))
+    }
+}
+
+/// The signal with this nonce.
+pub(super) fn signal(run: u8, nonce: u16) -> Op {
+    Op::Signal {
+        run: run_id(run),
+        channel: Name::from("news"),
+        payload: Payload::from(nonce.to_string().into_bytes()),
+        nonce: Nonce(u128::from(nonce)),
+    }
+}
+
+/// Writes down what is said to the engine.
+pub(super) fn write_down(op: &Op, book: &mut Book) {
+    match op {
+        Op::Start(start) => {
+            let inputs = book.starts.entry(start.run.clone()).or_default();
+            inputs.insert(start.input.to_vec());
+        }
+        Op::Signal {
+            run,
+            payload,
+            nonce,
+            ..
+        } => {
+            book.signals.insert((run.clone(), nonce.0), payload.clone());
+        }
+        Op::Terminate { run, .. } => {
+            book.terminated.insert(run.clone());
+        }
+        _ => {}
+    }
+}
+
+/// The shard that a request is for.
+pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
+    let of_run = |run: &RunId| Some(run.key().shard(shards));
+    let of_destination = |name: &Name| Some(destination_shard(name, shards));
+    match op {
+        Op::Start(start) => of_run(&start.run),
+        Op::Signal { run, .. }
+        | Op::AwaitOutcome { run }
+        | Op::DescribeRun { run }
+        | Op::History { run, .. }
+        | Op::Property { run, .. }
+        | Op::Cancel { run, .. }
+        | Op::Terminate { run, .. }
+        | Op::Pause { run }
+        | Op::Resume { run }
+        | Op::Waits { run } => of_run(run),
+        Op::PutDestination { destination } => of_destination(&destination.name),
+        Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
+        Op::ReplayJob { destination, .. } | Op::CancelJob { destination, .. } => {
+            of_destination(destination)
+        }
+        _ => None,
+    }
+}

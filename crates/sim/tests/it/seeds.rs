@@ -1,0 +1,46 @@
+//! The simulation, bounded: fresh seeds for a while, the seeds that have found something, and the same seed twice.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use trunkline_sim::plan::Plan;
+use trunkline_sim::world::World;
+
+/// How long fresh seeds are tried.
+const FRESH: Duration = Duration::from_secs(20);
+
+/// Seeds that once found a bug, in the engine or in the simulator.
+const REGRESSIONS: &[u64] = &[1, 4, 6, 7, 12];
+
+fn hold(seed: u64) {
+    let report = World::run(&Plan::of_seed(seed));
+    if let Some(violation) = report.violation {
+        panic!("seed {seed}: {}: {}", violation.invariant, violation.detail);
+    }
+}
+
+#[test]
+fn no_fresh_seed_breaks_an_invariant() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let first = since.as_millis() as u64 * 1_000;
+    let end = Instant::now() + FRESH;
+    let mut seeds = 0;
+    while Instant::now() < end || seeds == 0 {
+        hold(first + seeds);
+        seeds += 1;
+    }
+    println!("seeds {first} to {}", first + seeds - 1);
+}
+
+#[test]
+fn no_seed_that_once_found_something_breaks_an_invariant() {
+    REGRESSIONS.iter().copied().for_each(hold);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_world() {
+    for seed in 0..3 {
+        let run = || World::run(&Plan::of_seed(seed)).trace;
+        assert_eq!(run(), run(), "seed {seed}");
+    }
+    let trace = |seed| World::run(&Plan::of_seed(seed)).trace;
+    assert_ne!(trace(0), trace(1));
+}
