@@ -298,6 +298,7 @@ impl Machine {
             attempts: self.dice.below(4) as u32,
             jitter_percent: 20,
             non_retryable: vec![Name::from("Hopeless")],
+            ..RetryPolicy::default()
         };
         let options = TaskOptions {
             retry: Some(retry),
@@ -320,7 +321,11 @@ impl Machine {
     fn timer(&mut self, at: Timestamp) -> Command {
         let command = self.claim();
         self.waits.insert(command);
-        Command::StartTimer { command, at }
+        Command::StartTimer {
+            command,
+            at,
+            call: None,
+        }
     }
 
     fn job(&mut self) -> Command {
@@ -345,7 +350,7 @@ impl Machine {
             } => {
                 self.tasks.insert(*command, options.clone());
             }
-            Command::StartTimer { command, at } => {
+            Command::StartTimer { command, at, .. } => {
                 self.timers.insert(*command, *at);
             }
             Command::CancelTimer { target } => {

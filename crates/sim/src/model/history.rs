@@ -183,7 +183,7 @@ impl Reading {
             Command::ScheduleTask { command, .. } => {
                 self.tasks.insert(*command);
             }
-            Command::StartTimer { command, at } => {
+            Command::StartTimer { command, at, .. } => {
                 self.timers.insert(*command, *at);
             }
             Command::CancelTimer { target } => {
