@@ -193,6 +193,14 @@ impl JobId {
     }
 }
 
+impl Nonce {
+    /// The nonce of what a caller names with an id of its own.
+    #[must_use]
+    pub fn of_id(id: &str) -> Self {
+        Self(hash(*b"non", &[id.as_bytes()]))
+    }
+}
+
 /// The shard that owns everything of the egress destination `name`: its lanes, limits and jobs.
 #[must_use]
 pub fn destination_shard(name: &str, shards: u16) -> ShardId {

@@ -4,6 +4,7 @@ mod error;
 mod method;
 mod requests;
 mod run;
+mod signal;
 mod start;
 mod timers;
 
@@ -13,6 +14,7 @@ mod tests;
 pub use error::{ClientError, RunError};
 pub use method::{CallRun, MethodRun, UntypedCall};
 pub use run::{RunHandle, UntypedRun};
+pub use signal::SendSignal;
 pub use start::StartRun;
 
 use crate::link::Endpoint;

@@ -145,7 +145,8 @@ mod workflow;
 pub use call::{Call, Stub, TaskHandle};
 pub use channel::{Channel, Recv, RecvError, RecvTimeout};
 pub use client::{
-    CallRun, Client, ClientError, MethodRun, RunError, RunHandle, StartRun, UntypedCall, UntypedRun,
+    CallRun, Client, ClientError, MethodRun, RunError, RunHandle, SendSignal, StartRun,
+    UntypedCall, UntypedRun,
 };
 pub use cx::{CancelledFuture, Cx};
 pub use egress::JobBuilder;

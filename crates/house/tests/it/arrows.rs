@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("trunkline-bench", &["trunkline", "trunkline-engine"]),
     ("trunkline-orders", &["trunkline"]),
+    ("trunkline-recipes", &["trunkline"]),
 ];
 
 /// Members that nothing may need, not even as a test dependency of something below them.

@@ -1,9 +1,8 @@
 //! Handles to runs, typed and untyped.
 
-use super::{Client, ClientError, RunError};
+use super::{Client, ClientError, RunError, SendSignal};
 use crate::channel::Channel;
 use crate::error::Error;
-use crate::nonce::nonce;
 use crate::payload;
 use crate::prop::Prop;
 use crate::workflow::{Workflow, names};
@@ -39,17 +38,22 @@ impl<W: Workflow> RunHandle<W> {
         payload::decode(&value).map_err(|f| ClientError::payload(f).into())
     }
 
-    /// Sends a signal to one of the run's channels: `run.send(|w| &w.approvals, approval)`.
+    /// Sends a signal to one of the run's channels: `run.send(|w| &w.approvals, approval).await`. With
+    /// [`id`](SendSignal::id), a repeat from wherever counts once.
     ///
     /// # Errors
-    /// A refusal by the engine, for instance because the run has ended.
-    pub async fn send<T: Serialize + DeserializeOwned>(
+    /// Awaited: a refusal by the engine, for instance because the run has ended.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a sender is done with its value"
+    )]
+    pub fn send<T: Serialize + DeserializeOwned>(
         &self,
         channel: impl FnOnce(&W) -> &Channel<T>,
         value: T,
-    ) -> Result<(), ClientError> {
+    ) -> SendSignal {
         let name = channel(&names::<W>()).name();
-        self.run.send(name, &value).await
+        self.run.send(name, &value)
     }
 
     /// The value of one of the run's properties, if it was ever set: `run.prop(|w| &w.status)`. No worker is involved.
@@ -158,22 +162,12 @@ impl UntypedRun {
         payload::decode(&value).map_err(|f| ClientError::payload(f).into())
     }
 
-    /// Sends a signal to a channel.
+    /// Sends a signal to a channel, when awaited.
     ///
     /// # Errors
-    /// A refusal by the engine.
-    pub async fn send(
-        &self,
-        channel: impl Into<Name>,
-        value: &(impl Serialize + ?Sized),
-    ) -> Result<(), ClientError> {
-        self.done(Op::Signal {
-            run: self.id.clone(),
-            channel: channel.into(),
-            payload: payload::encode(value).map_err(ClientError::payload)?,
-            nonce: nonce(),
-        })
-        .await
+    /// Awaited: a refusal by the engine.
+    pub fn send(&self, channel: impl Into<Name>, value: &(impl Serialize + ?Sized)) -> SendSignal {
+        SendSignal::new(self, channel.into(), payload::encode(value))
     }
 
     /// The value of a property, if it was ever set.
