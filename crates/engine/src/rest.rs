@@ -42,6 +42,38 @@ impl Engine {
                 .all(|(inbox, before)| inbox.changes_at_rest() == Some(before))
     }
 
+    /// Where something is going on, for a person.
+    #[must_use]
+    pub fn busy(&self) -> Vec<String> {
+        let node = self.node();
+        let mut busy = Vec::new();
+        for inbox in node.inboxes.iter() {
+            if inbox.changes_at_rest().is_none() {
+                busy.push("a shard thread".into());
+            }
+        }
+        for desk in &node.desks {
+            if !desk.is_at_rest() {
+                busy.push("a writer".into());
+            }
+        }
+        if !node.deliveries.are_done() {
+            busy.push("deliveries".into());
+        }
+        for peer in node.peers.all() {
+            if !peer.post.is_at_rest() {
+                busy.push(format!("the mailbox of peer {}", peer.id.0));
+            }
+            if peer
+                .slots()
+                .is_some_and(|slots| !slots.is_at_rest(&|_, _| false))
+            {
+                busy.push(format!("worker {}", peer.id.0));
+            }
+        }
+        busy
+    }
+
     /// When the engine wants to act next, if nothing else happens. Only known on a virtual clock, and at rest.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {

@@ -172,6 +172,13 @@ impl TestBed {
         Hold::new(&self.time)
     }
 
+    /// What the clock shows and what holds it, for a person who wonders why a test does not go on. It can be printed while
+    /// the bed is borrowed.
+    #[must_use]
+    pub fn clock(&self) -> impl fmt::Debug + Clone + Send + Sync + 'static {
+        Arc::clone(&self.time)
+    }
+
     /// The history of a run so far.
     ///
     /// # Errors
@@ -196,12 +203,12 @@ impl TestBed {
     pub async fn crash_with(&mut self, policy: CrashPolicy, seed: u64) {
         let hold = self.hold();
         // First it falls silent, then its disk is looked at: nothing that is lost was acknowledged.
+        self.board.serve(None);
         if let Some(engine) = self.engine.take() {
             engine.kill();
         }
         self.disk = self.disk.crash(policy, seed);
         self.time.serve(None);
-        self.board.serve(None);
         let engine = open_engine(&self.disk, &self.config, &self.time);
         self.time.serve(Some(engine.clone()));
         self.board.serve(Some(engine.clone()));

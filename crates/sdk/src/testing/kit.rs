@@ -73,7 +73,7 @@ impl TestKit {
             worker: Worker::builder("nowhere").strict(),
             workers: 1,
             shards: 4,
-            retention_ms: 40 * 366 * 86_400_000,
+            retention_ms: 100 * 366 * 86_400_000,
             checkpoint_bytes: 1 << 20,
             beginning: BEGINNING,
         }
@@ -109,7 +109,7 @@ impl TestKit {
         self
     }
 
-    /// How long finished runs are kept: forty years unless said otherwise, because a test soon skips a day.
+    /// How long finished runs are kept: a century unless said otherwise, because a test soon skips a day.
     pub fn retention(mut self, span: Duration) -> Self {
         self.retention_ms = crate::span::whole_ms(span);
         self

@@ -28,7 +28,7 @@ type AttemptKey = (RunKey, Token);
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
 /// The same while nobody waits for time to pass.
 const LOOK_SELDOM: Duration = Duration::from_millis(2);
-/// The clock is never moved further than this from where it began, so that what repeats for ever does not.
+/// The clock skips no further than this from where it began, so that what repeats for ever does not.
 const HORIZON_MS: u64 = 50 * 366 * 86_400_000;
 
 /// See the module.
@@ -258,9 +258,35 @@ impl State {
     }
 }
 
+/// What the clock shows, and what holds it.
 impl fmt::Debug for TestTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TestTime({:?})", self.now())
+        let state = self.lock();
+        let pending: Vec<usize> = state
+            .pending
+            .iter()
+            .filter_map(|pending| Some(pending.upgrade()?.load(Ordering::Acquire)))
+            .collect();
+        f.debug_struct("TestTime")
+            .field("now", &self.now())
+            .field("holds", &state.holds)
+            .field("targets", &state.targets.len())
+            .field(
+                "somebody_waits",
+                &state.client.as_ref().map(Client::awaits_an_end),
+            )
+            .field("workers_have_to_do", &pending)
+            .field("attempts_asleep", &state.asleep.len())
+            .field(
+                "next_deadline",
+                &state.engine.as_ref().map(Engine::next_deadline),
+            )
+            .field(
+                "engine_ended",
+                &state.engine.as_ref().map(Engine::has_ended),
+            )
+            .field("busy", &state.engine.as_ref().map(Engine::busy))
+            .finish()
     }
 }
 

@@ -8,5 +8,6 @@ mod connection;
 mod contract;
 mod house;
 mod kit;
+mod programs;
 mod runs;
 mod tasks;
