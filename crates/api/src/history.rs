@@ -75,6 +75,8 @@ entry_body! {
     object_type: String,
     /// `job_created`: what happened to it.
     action: String,
+    /// `rewound`: turns and commands that were dropped; `command` is the number that the next command claims.
+    dropped: u32,
     /// `task_scheduled`: how failed attempts are repeated, if the code said so.
     retry: RetryBody,
     /// `task_scheduled`: no attempt begins later than this after the task was scheduled, in milliseconds.
@@ -179,6 +181,16 @@ impl EntryBody {
             Notification::MethodEnded { command, outcome } => Self {
                 command: Some(command.0),
                 ..Self::of_outcome(["method_completed", "method_failed"], outcome)
+            },
+            Notification::Rewound {
+                next,
+                dropped,
+                source,
+            } => Self {
+                command: Some(next.0),
+                dropped: Some(*dropped),
+                run: source.as_ref().map(ToString::to_string),
+                ..Self::of_kind("rewound")
             },
         }
     }

@@ -29,6 +29,7 @@ pub mod frame;
 pub mod history;
 pub mod history_file;
 pub mod json;
+pub mod many;
 pub mod name;
 pub mod openapi;
 pub mod problem;

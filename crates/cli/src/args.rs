@@ -2,7 +2,10 @@
 
 mod many;
 
-pub(crate) use many::{FilterArgs, RunCountArgs, RunListArgs};
+pub(crate) use many::{
+    ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,
+    RunListArgs, TaggedArgs,
+};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -42,6 +45,9 @@ pub(crate) enum Command {
     /// Start, show and steer runs
     #[command(subcommand)]
     Run(RunCommand),
+    /// Do something to many runs
+    #[command(subcommand)]
+    Bulk(BulkCommand),
     /// Destinations and jobs
     #[command(subcommand)]
     Egress(EgressCommand),
@@ -209,6 +215,16 @@ pub(crate) enum RunCommand {
     Pause(RunArg),
     /// Let a paused run go on
     Resume(RunArg),
+    /// Let a failed run go on from before its last failure; a paused or stalled one go on
+    Retry(RetryArgs),
+    /// Start a run with the history of another up to a command
+    Fork(ForkArgs),
+    /// Forget a run that has ended
+    Purge(RunArg),
+    /// Do something to all runs with a tag
+    Tagged(TaggedArgs),
+    /// Write a run's whole history to standard output, for `trunkline replay`
+    Export(RunArg),
 }
 
 #[derive(ClapArgs, Debug)]

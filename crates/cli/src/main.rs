@@ -10,6 +10,7 @@
 //! Invariants: results go to standard output, everything else to standard error; a failure is one line with its code.
 
 mod args;
+mod bulk;
 mod client;
 mod dead_letters;
 mod doctor;
@@ -59,6 +60,7 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Dev(dev) => serve::dev(&dev, out),
         Command::Server(server) => serve::server(&server, out),
         Command::Run(command) => run::carry_out(command, &client?, out),
+        Command::Bulk(command) => bulk::carry_out(command, &client?, out),
         Command::Egress(command) => egress::carry_out(command, &client?, out),
         Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
         Command::Explain { code } => explain::explain(&code, out),

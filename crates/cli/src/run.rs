@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use std::io::{Read, Write};
 use trunkline_api::core::code::Code;
 use trunkline_api::history::{EntryBody, HistoryPage};
+use trunkline_api::many::{ForkRun, RetryRun};
 use trunkline_api::run::{
     OnConflictBody, RunBody, RunPage, RunResult, RunStarted, StartRun, StopRun,
 };
@@ -54,6 +55,33 @@ pub(crate) fn carry_out(
         RunCommand::Terminate(args) => stop(&args, "terminate", "terminated", client, out),
         RunCommand::Pause(run) => steer(&run, "pause", "paused", client, out),
         RunCommand::Resume(run) => steer(&run, "resume", "goes on", client, out),
+        RunCommand::Retry(args) => {
+            let path = path(&args.run, client)?;
+            client.post(&format!("{path}/retry"), &RetryRun { at: args.at })?;
+            writeln!(out, "{} is retried", args.run.run)?;
+            Ok(())
+        }
+        RunCommand::Fork(args) => {
+            let body = ForkRun {
+                at: args.at,
+                new_id: args.new_id,
+            };
+            let path = format!("{}/fork", path(&args.run, client)?);
+            let forked: RunStarted = client.post(&path, &body)?.read()?;
+            writeln!(
+                out,
+                "{}/{} goes on from before command {} of {}",
+                forked.workflow, forked.id, args.at, args.run.run
+            )?;
+            Ok(())
+        }
+        RunCommand::Purge(run) => steer(&run, "purge", "is forgotten", client, out),
+        RunCommand::Tagged(args) => many::act_on_tagged(&args, client, out),
+        RunCommand::Export(run) => {
+            let path = format!("{}/export", path(&run, client)?);
+            writeln!(out, "{}", client.get(&path)?.text())?;
+            Ok(())
+        }
     }
 }
 
@@ -324,7 +352,7 @@ fn path(run: &RunArg, client: &Client) -> Result<String, Failure> {
     }
 }
 
-fn json_of(what: &str, text: &str) -> Result<Box<RawValue>, Failure> {
+pub(crate) fn json_of(what: &str, text: &str) -> Result<Box<RawValue>, Failure> {
     serde_json::from_str(text).map_err(|error| {
         Failure::new(
             Code::MalformedJson,

@@ -194,6 +194,13 @@ fn sentence(entry: &EntryBody, subjects: &mut HashMap<u32, String>) -> Option<St
         "method_failed" => format!("{} failed: {}", subject("call"), failure?),
         "patched" => format!("takes the new way at {}", text(&entry.name)),
         "cancel_requested" => format!("asked to cancel: {}", text(&entry.reason)),
+        "rewound" => {
+            let dropped = entry.dropped.unwrap_or_default();
+            match &entry.run {
+                Some(source) => format!("forked from {source} here"),
+                None => format!("retried from here; {dropped} later entries were dropped"),
+            }
+        }
         "finished" => match failure {
             Some(failure) => format!("ended: {failure}"),
             None => format!("ended with {}", json(&entry.result)),

@@ -127,6 +127,19 @@ pub enum Notification {
         #[n(1)]
         outcome: Outcome,
     },
+    /// The run goes on from here again: what later turns had asked for was dropped, by a retry or for a fork.
+    #[n(29)]
+    Rewound {
+        /// The number that the next command claims: those below may have been used by what was dropped.
+        #[n(0)]
+        next: CommandId,
+        /// Turns and commands that were dropped.
+        #[n(1)]
+        dropped: u32,
+        /// The run whose history this was, if this is a fork.
+        #[n(2)]
+        source: Option<RunId>,
+    },
 }
 
 /// What a run's code asks for.

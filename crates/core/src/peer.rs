@@ -20,6 +20,7 @@
 //! send task and turn together, in `then`. The turn is accepted only if the result did become the run's next entry; else
 //! the engine takes the result alone and sends the turn again, from entry 0.
 
+mod bulk;
 mod filter;
 mod method;
 mod op;
@@ -35,6 +36,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+pub use bulk::{Bulk, BulkState, BulkStatus};
 pub use filter::{Action, Fitness, RunFilter};
 pub use method::{CallMethod, WhichTimers};
 pub use op::{OnConflict, Op, Start};

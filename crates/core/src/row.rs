@@ -19,6 +19,7 @@
 //! tg shard:2 hash of tag:16 run:16     a run with that tag           its workflow, Name
 //! sc shard:2 name                      a schedule                    schedule::Schedule
 //! sc shard:2 name 00                   where it stands               schedule::ScheduleState
+//! bk shard:2 id                        a bulk operation              shard::BulkRow
 //! ```
 
 use crate::ids::{CommandId, JobId, RunKey, ShardId, tag_hash};
@@ -65,11 +66,13 @@ pub enum Kind {
     Tag,
     /// A schedule, or where it stands.
     Schedule,
+    /// A shard's part of a bulk operation.
+    Bulk,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Run,
         Self::History,
         Self::Property,
@@ -84,6 +87,7 @@ impl Kind {
         Self::Workflow,
         Self::Tag,
         Self::Schedule,
+        Self::Bulk,
     ];
 
     /// The two bytes that its keys begin with.
@@ -104,6 +108,7 @@ impl Kind {
             Self::Workflow => b"wf",
             Self::Tag => b"tg",
             Self::Schedule => b"sc",
+            Self::Bulk => b"bk",
         }
     }
 }
@@ -247,6 +252,12 @@ impl Keys {
     #[must_use]
     pub fn tagged(self, tag: &str) -> (Vec<u8>, Vec<u8>) {
         self.under(Kind::Tag, &[&tag_hash(tag).to_be_bytes()])
+    }
+
+    /// A bulk operation.
+    #[must_use]
+    pub fn bulk(self, id: &str) -> Vec<u8> {
+        self.key(Kind::Bulk, &[id.as_bytes()])
     }
 
     /// A workflow's newest version.

@@ -2,12 +2,14 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`methods`] (calls of runs' methods), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
 //! And [`schedules`] start runs by the clock.
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
 
+mod bulk;
+mod cut;
 mod egress;
 mod history;
 mod hot;
@@ -16,8 +18,10 @@ mod jobs;
 mod lingering;
 mod lists;
 mod mail;
+mod many;
 mod methods;
 mod post;
+mod rewind;
 mod runs;
 mod schedules;
 mod starts;
@@ -44,6 +48,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+pub use bulk::BulkRow;
 pub use egress::DestinationRow;
 pub use invariants::INVARIANTS;
 pub use task_table::TaskRow;
@@ -161,6 +166,7 @@ pub struct Shard {
     /// Messages to this shard itself, to be taken before the input ends.
     posted: VecDeque<Message>,
     sweep: sweep::Sweep,
+    bulks: bulk::Bulks,
     workflows: BTreeMap<Name, u32>,
     /// Runs by status, in the order of `RunStatus::ALL`.
     runs_by_status: [u64; 7],
@@ -197,6 +203,7 @@ impl Shard {
             schedules: schedules::Schedules::default(),
             posted: VecDeque::new(),
             sweep: sweep::Sweep::default(),
+            bulks: bulk::Bulks::default(),
             workflows: BTreeMap::new(),
             runs_by_status: [0; 7],
         };
@@ -204,6 +211,7 @@ impl Shard {
         shard.open_runs(&io);
         shard.open_tasks(&io);
         shard.open_timers(&io);
+        shard.open_bulks(&io);
         shard.open_mail(&mut io);
         shard.open_egress(&mut io);
         shard.open_schedules(&io);
@@ -285,7 +293,16 @@ impl Shard {
             Op::Pause { run } => self.pause(io, &run),
             Op::Resume { run } => self.resume(io, &run),
             Op::ListRuns(filter) => Ok(self.list_runs(io, &filter)),
-            Op::Count(filter) => Ok(self.count_runs(io, &filter)),
+            Op::RetryRun { run, at } => self.retry_run(io, &run, at),
+            Op::Purge { run } => self.purge_run(io, &run),
+            op @ (Op::Count(_)
+            | Op::Tagged { .. }
+            | Op::Fork { .. }
+            | Op::StartForked { .. }
+            | Op::BulkStart { .. }
+            | Op::BulkShow { .. }
+            | Op::BulkCancel { .. }
+            | Op::BulkList) => self.request_about_many(io, op),
             Op::PutDestination { destination } => self.put_destination(io, destination),
             Op::DescribeDestination { name } => self.describe_destination(io, &name),
             Op::ListDestinations => Ok(self.list_destinations(io)),
@@ -382,6 +399,7 @@ impl Shard {
         self.lapse_deliveries(io);
         self.fire_schedules(io);
         self.sweep(io);
+        self.work_bulks(io);
     }
 
     /// Gives ready turns and tasks to workers, runs first to the worker that still holds their future.
@@ -421,6 +439,7 @@ impl Shard {
             self.egress.next_deadline(now),
             self.schedules.next_deadline(),
             self.sweep.next_deadline(),
+            self.bulks.next_deadline(self.settings.retention_ms),
         ]
         .into_iter()
         .flatten()

@@ -82,6 +82,10 @@ fn check_state(node: &Node, op: &Op) -> Checked {
         Op::Start(_)
             | Op::Signal { .. }
             | Op::CallMethod(_)
+            | Op::RetryRun { .. }
+            | Op::Fork { .. }
+            | Op::Tagged { .. }
+            | Op::BulkStart { .. }
             | Op::CreateJobs { .. }
             | Op::ReplayJob { .. }
             | Op::PutDestination { .. }
@@ -118,6 +122,8 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::Pause { run: id }
         | Op::Resume { run: id }
         | Op::OpenTasks { run: id }
+        | Op::RetryRun { run: id, .. }
+        | Op::Purge { run: id }
         | Op::Waits { run: id } => run(id),
         Op::CompleteTask { task, .. }
         | Op::HeartbeatTask { task, .. }
@@ -145,8 +151,15 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::TriggerSchedule { name, .. }
         | Op::BackfillSchedule { name, .. }
         | Op::PauseSchedule { name, .. } => Some(schedule_shard(name, shards)),
+        Op::StartForked { start, .. } => run(&start.run),
         Op::ListRuns(_)
         | Op::Count(_)
+        | Op::Tagged { .. }
+        | Op::Fork { .. }
+        | Op::BulkStart { .. }
+        | Op::BulkShow { .. }
+        | Op::BulkCancel { .. }
+        | Op::BulkList
         | Op::ListDestinations
         | Op::ListSchedules { .. }
         | Op::Counters => None,
@@ -191,6 +204,8 @@ fn check(op: &Op) -> Checked {
         | Op::Pause { run }
         | Op::Resume { run }
         | Op::OpenTasks { run }
+        | Op::RetryRun { run, .. }
+        | Op::Purge { run }
         | Op::Waits { run } => check_run(run),
         Op::CompleteTask { outcome, .. } => check_outcome("the answer", outcome),
         Op::HeartbeatTask { details, .. } => check_details(details.as_ref()),
@@ -213,7 +228,13 @@ fn check(op: &Op) -> Checked {
             note.as_ref()
                 .map_or(Ok(()), |note| check_text("the note", note))
         }
-        Op::ListDestinations | Op::ListSchedules { .. } | Op::Counters => Ok(()),
+        Op::Tagged { .. }
+        | Op::Fork { .. }
+        | Op::StartForked { .. }
+        | Op::BulkStart { .. }
+        | Op::BulkShow { .. }
+        | Op::BulkCancel { .. } => many::check(op),
+        Op::ListDestinations | Op::ListSchedules { .. } | Op::Counters | Op::BulkList => Ok(()),
     }
 }
 

@@ -40,6 +40,7 @@ mod health;
 mod inbox;
 mod list;
 mod mailbox;
+mod many;
 mod memtable;
 mod node;
 mod open;

@@ -2,6 +2,7 @@
 //! shard after shard, in the order of their keys; everything else at once.
 
 use crate::door::{self, Admitted};
+use crate::many;
 use crate::node::Node;
 use crate::peers::ENGINE;
 use crate::requests::Pending;
@@ -27,7 +28,7 @@ pub(crate) async fn ask(node: &Node, shard: ShardId, op: Op) -> Result<Reply, Re
 }
 
 /// Asks all shards at once, and gives their answers in the order of the shards.
-async fn ask_each(node: &Node, op: &Op) -> Result<Vec<Reply>, Rejection> {
+pub(crate) async fn ask_each(node: &Node, op: &Op) -> Result<Vec<Reply>, Rejection> {
     let asked: Vec<_> = (0..node.shards)
         .map(|shard| begin(node, ShardId(shard), op.clone()))
         .collect();
@@ -100,7 +101,22 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
             let next = next.and_then(|(shard, after)| after.or_else(|| before(shard, node.shards)));
             Ok(Reply::Runs { runs, next })
         }
-        Op::Count(filter) => count_runs(node, filter).await,
+        Op::Count(filter) => many::count_runs(node, filter).await,
+        Op::Tagged {
+            workflow,
+            tag,
+            action,
+            ..
+        } => many::act_on_tagged(node, workflow, tag, action).await,
+        Op::Fork {
+            run,
+            at,
+            new_id,
+            nonce,
+        } => many::fork(node, run, at, new_id, nonce).await,
+        Op::BulkStart { bulk, .. } => many::bulk_start(node, bulk).await,
+        Op::BulkShow { .. } | Op::BulkCancel { .. } => many::bulk(node, &op).await,
+        Op::BulkList => many::bulks(node).await,
         Op::ListDestinations => list_destinations(node).await.map(Reply::Destinations),
         Op::ListSchedules { after, limit } => list_schedules(node, after, limit)
             .await
@@ -150,33 +166,6 @@ pub(crate) async fn list_runs(
     Ok((runs, (shard.0 < node.shards).then_some((shard, after))))
 }
 
-/// Counts runs, shard after shard: each is asked again and again until it has been through all of its own.
-async fn count_runs(node: &Node, filter: RunFilter) -> Result<Reply, Rejection> {
-    let mut total = 0;
-    for shard in 0..node.shards {
-        let mut after = None;
-        loop {
-            let rest = RunFilter {
-                after,
-                ..filter.clone()
-            };
-            let Reply::Counted { count, next } = ask(node, ShardId(shard), Op::Count(rest)).await?
-            else {
-                return Err(unexpected());
-            };
-            total += count;
-            after = next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(Reply::Counted {
-        count: total,
-        next: None,
-    })
-}
-
 /// All destinations, by name.
 pub(crate) async fn list_destinations(node: &Node) -> Result<Vec<DestinationStatus>, Rejection> {
     let mut all = Vec::new();
@@ -221,7 +210,7 @@ pub(crate) async fn counters(node: &Node) -> Result<Counters, Rejection> {
     Ok(sum)
 }
 
-fn unexpected() -> Rejection {
+pub(crate) fn unexpected() -> Rejection {
     Rejection::new(Code::Internal, "a shard gave an answer of another kind")
 }
 

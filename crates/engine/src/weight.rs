@@ -47,6 +47,7 @@ fn of_op(op: &Op) -> usize {
             ..
         } => details.len(),
         Op::PutSchedule { schedule, .. } => schedule.action.input.len(),
+        Op::StartForked { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         _ => 0,
     }

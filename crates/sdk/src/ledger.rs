@@ -307,6 +307,12 @@ impl Ledger {
 
     // What the executor does.
 
+    /// No command from here on has a number below `next`: what a retry dropped may have had it.
+    pub(crate) fn claim_from(&self, next: CommandId) {
+        let mut inner = self.inner.borrow_mut();
+        inner.next_command = inner.next_command.max(next.0);
+    }
+
     /// Sets the times that the code sees and uses from now on.
     pub(crate) fn set_time(&self, logical_now: Option<Timestamp>, clock: Timestamp) {
         let mut inner = self.inner.borrow_mut();
@@ -346,6 +352,7 @@ impl Ledger {
             }
             // The executor's own affairs.
             Notification::MethodCalled { .. } => {}
+            Notification::Rewound { next, .. } => self.claim_from(next),
         }
     }
 

@@ -34,6 +34,7 @@ mod frame;
 mod health;
 mod input;
 mod jobs;
+mod many;
 mod metrics;
 mod nonce;
 mod process;

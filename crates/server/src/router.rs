@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    connect, destinations, explain, frame, health, jobs, metrics, runs, schedules, steering,
+    connect, destinations, explain, frame, health, jobs, many, metrics, runs, schedules, steering,
     waiting,
 };
 use axum::extract::Request;
@@ -41,12 +41,21 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ShowRun => at(method, runs::show),
         Operation::ShowHistory => at(method, runs::history),
         Operation::ShowProperty => at(method, runs::property),
+        Operation::ExportRun => at(method, runs::export),
         Operation::AwaitResult => at(method, waiting::result),
         Operation::SignalRun => at(method, steering::signal),
         Operation::CancelRun => at(method, steering::cancel),
         Operation::TerminateRun => at(method, steering::terminate),
         Operation::PauseRun => at(method, steering::pause),
         Operation::ResumeRun => at(method, steering::resume),
+        Operation::RetryRun => at(method, many::retry),
+        Operation::ForkRun => at(method, many::fork),
+        Operation::PurgeRun => at(method, many::purge),
+        Operation::ActOnTagged => at(method, many::act_on_tagged),
+        Operation::StartBulk => at(method, many::start_bulk),
+        Operation::ListBulk => at(method, many::list_bulk),
+        Operation::ShowBulk => at(method, many::show_bulk),
+        Operation::CancelBulk => at(method, many::cancel_bulk),
         Operation::ListDestinations => at(method, destinations::list),
         Operation::PutDestination => at(method, destinations::put),
         Operation::ShowDestination => at(method, destinations::show),

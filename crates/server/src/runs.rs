@@ -12,6 +12,7 @@ use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{Op, Reply};
 use trunkline_api::filter::{RunCount, RunQuery};
 use trunkline_api::history::{HistoryPage, entries_in};
+use trunkline_api::history_file::HistoryFile;
 use trunkline_api::name;
 use trunkline_api::run::{HistoryQuery, RunBody, RunPage, RunStarted, StartRun};
 
@@ -125,6 +126,37 @@ pub(crate) async fn history(
         }
         other => Err(unexpected(&other).into()),
     }
+}
+
+/// `GET /v1/workflows/{workflow}/runs/{id}/export`
+pub(crate) async fn export(
+    State(app): State<Arc<App>>,
+    Names((workflow, id)): Names<(String, String)>,
+) -> Answer {
+    let run = name::run(&workflow, &id)?;
+    let Reply::Run(described) = app.ask(Op::DescribeRun { run: run.clone() }).await? else {
+        return Err(Refusal::new(Code::Internal, "the engine described no run"));
+    };
+    let (mut all, mut from) = (Vec::new(), 0);
+    loop {
+        let run = run.clone();
+        let reply = app.ask(Op::History { run, from }).await?;
+        let Reply::History { chunks, next, .. } = reply else {
+            return Err(unexpected(&reply).into());
+        };
+        all.extend(chunks);
+        match next {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    json(&HistoryFile::new(
+        &run,
+        described.version,
+        described.started_at,
+        Some(described.status_shown()),
+        &all,
+    )?)
 }
 
 /// `GET /v1/workflows/{workflow}/runs/{id}/properties/{name}`

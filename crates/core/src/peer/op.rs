@@ -1,10 +1,11 @@
 //! Requests: what clients and operators ask of the engine. Each is answered by exactly one [`Reply`](super::Reply) or refused.
 
-use super::filter::RunFilter;
+use super::bulk::Bulk;
+use super::filter::{Action, RunFilter};
 use super::method::{CallMethod, WhichTimers};
 use crate::egress::{Destination, JobState, NewJob};
 use crate::entry::Outcome;
-use crate::ids::{JobId, Nonce, RunId, TaskId};
+use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey, TaskId};
 use crate::payload::{Name, Payload};
 use crate::schedule::{Overlap, Schedule};
 use crate::time::Timestamp;
@@ -251,6 +252,39 @@ pub enum Op {
         #[n(0)]
         run: RunId,
     },
+    /// Retry a run that failed, is paused or whose turn a worker sits on: `Reply::Done`.
+    #[n(23)]
+    RetryRun {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// A failed run goes on from before the turn that asked for this; absent: from before its last failure.
+        #[n(1)]
+        at: Option<CommandId>,
+    },
+    /// Start a run with the history of another up to a command: `Reply::Started`. The other is not touched.
+    #[n(24)]
+    Fork {
+        /// The run whose history it is.
+        #[n(0)]
+        run: RunId,
+        /// What comes before the turn that asked for this is taken over.
+        #[n(1)]
+        at: CommandId,
+        /// The id of the new run.
+        #[n(2)]
+        new_id: Name,
+        /// A repeat with the same nonce gets the same answer.
+        #[n(3)]
+        nonce: Nonce,
+    },
+    /// Forget a run that has ended: `Reply::Done`.
+    #[n(25)]
+    Purge {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+    },
     /// Count runs of one shard: `Reply::Counted`. The engine asks shard after shard.
     #[n(29)]
     Count(#[n(0)] RunFilter),
@@ -332,6 +366,65 @@ pub enum Op {
         /// Why it is held back; absent: it goes on.
         #[n(1)]
         note: Option<Name>,
+    },
+    /// Begin a bulk operation: `Reply::Bulk`. The engine asks each shard for its part.
+    #[n(31)]
+    BulkStart {
+        /// What, and to which runs.
+        #[n(0)]
+        bulk: Bulk,
+        /// Runs that match now. The engine fills it in.
+        #[n(1)]
+        expected: u64,
+    },
+    /// How a bulk operation stands: `Reply::Bulk`.
+    #[n(32)]
+    BulkShow {
+        /// Its id.
+        #[n(0)]
+        id: Name,
+    },
+    /// Stop a bulk operation: `Reply::Bulk`.
+    #[n(33)]
+    BulkCancel {
+        /// Its id.
+        #[n(0)]
+        id: Name,
+    },
+    /// All bulk operations: `Reply::Bulks`.
+    #[n(34)]
+    BulkList,
+    /// Do something to the live runs of a workflow with a tag: `Reply::Counted`. The engine asks until all have had it.
+    #[n(43)]
+    Tagged {
+        /// The workflow.
+        #[n(0)]
+        workflow: Name,
+        /// The tag.
+        #[n(1)]
+        tag: Name,
+        /// What.
+        #[n(2)]
+        action: Action,
+        /// Go on behind this run.
+        #[n(3)]
+        after: Option<RunKey>,
+    },
+    /// The second half of `Fork`, for the shard of the new run. Only the engine asks for it.
+    #[n(46)]
+    StartForked {
+        /// The new run. Its input is not looked at.
+        #[n(0)]
+        start: Start,
+        /// The run whose history it is.
+        #[n(1)]
+        source: RunId,
+        /// The command to cut at.
+        #[n(2)]
+        at: CommandId,
+        /// The whole history of the source.
+        #[n(3)]
+        chunks: Vec<Payload>,
     },
 }
 

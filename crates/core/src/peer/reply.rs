@@ -1,5 +1,6 @@
 //! Answers to requests, and refusals.
 
+use super::bulk::BulkStatus;
 use super::task::TaskStatus;
 use crate::code::Code;
 use crate::egress::{Destination, Job};
@@ -182,6 +183,12 @@ pub enum Reply {
         #[n(1)]
         status: Box<ScheduleStatus>,
     },
+    /// How a bulk operation stands.
+    #[n(25)]
+    Bulk(#[n(0)] BulkStatus),
+    /// How all bulk operations stand.
+    #[n(26)]
+    Bulks(#[n(0)] Vec<BulkStatus>),
 }
 
 /// A destination and how its work stands.

@@ -284,7 +284,7 @@ impl Shard {
 }
 
 impl OpenCall {
-    fn new(call: u32) -> Self {
+    pub(super) fn new(call: u32) -> Self {
         Self { call }
     }
 }

@@ -70,7 +70,7 @@ impl Shard {
     }
 
     /// The run that `start` asks for: a new one, or the one that is there if it will do.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         io: &mut Io<'_>,
         start: Start,

@@ -134,7 +134,7 @@ impl Shard {
     }
 
     /// Removes every row of a finished run.
-    fn purge(&mut self, io: &mut Io<'_>, key: RunKey) {
+    pub(super) fn purge(&mut self, io: &mut Io<'_>, key: RunKey) {
         let Some(hot) = self.load(io, key) else {
             return;
         };

@@ -4,6 +4,8 @@ mod egress;
 mod kept;
 mod lists;
 mod mail;
+mod many;
+mod rewind;
 mod runs;
 mod schedules;
 mod signals;

@@ -331,7 +331,14 @@ impl Shard {
     }
 
     /// Does what a command asks for, apart from jobs and the end, which follow behind all others.
-    fn obey(&mut self, io: &mut Io<'_>, key: RunKey, hot: &mut Hot, command: Command, chunk: u32) {
+    pub(super) fn obey(
+        &mut self,
+        io: &mut Io<'_>,
+        key: RunKey,
+        hot: &mut Hot,
+        command: Command,
+        chunk: u32,
+    ) {
         match command {
             Command::ScheduleTask {
                 command,

@@ -1,11 +1,36 @@
 //! The door for requests that concern many runs.
 
-use super::{Checked, check_name, check_payload, check_tags};
+use super::{Checked, check_name, check_payload, check_run, check_tags, check_text};
 use trunkline_core::code::Code;
-use trunkline_core::peer::{Rejection, RunFilter};
+use trunkline_core::peer::{Action, Bulk, Op, Rejection, RunFilter};
 
 /// Properties that one filter compares at most.
 const FILTER_PROPERTIES_MAX: usize = 16;
+
+pub(super) fn check(op: &Op) -> Checked {
+    match op {
+        Op::Tagged {
+            workflow,
+            tag,
+            action,
+            ..
+        } => {
+            check_name("the workflow", workflow)?;
+            check_name("the tag", tag)?;
+            check_action(action)
+        }
+        Op::Fork { run, new_id, .. } => {
+            check_run(run)?;
+            check_name("the new run's id", new_id)
+        }
+        Op::BulkStart { bulk, .. } => check_bulk(bulk),
+        Op::BulkShow { id } | Op::BulkCancel { id } => check_name("the bulk operation", id),
+        _ => {
+            let detail = "only the engine itself asks for that";
+            Err(Rejection::new(Code::ProtocolError, detail))
+        }
+    }
+}
 
 pub(super) fn check_filter(filter: &RunFilter) -> Checked {
     let names = [
@@ -27,4 +52,31 @@ pub(super) fn check_filter(filter: &RunFilter) -> Checked {
         check_name("the property", name)?;
         check_payload("the property's value", value)
     })
+}
+
+fn check_bulk(bulk: &Bulk) -> Checked {
+    check_name("the bulk operation", &bulk.id)?;
+    check_filter(&bulk.filter)?;
+    if bulk.per_second == Some(0) {
+        let detail = "a rate is at least 1 run a second; leave it out to go as fast as it goes";
+        return Err(Rejection::new(Code::WrongType, detail));
+    }
+    check_action(&bulk.action)
+}
+
+fn check_action(action: &Action) -> Checked {
+    match action {
+        Action::Signal {
+            channel, payload, ..
+        } => {
+            check_name("the channel", channel)?;
+            check_payload("the signal", payload)
+        }
+        Action::Cancel { reason } | Action::Terminate { reason } => {
+            check_text("the reason", reason)
+        }
+        Action::Pause | Action::Resume | Action::Retry | Action::Purge | Action::CompleteTimers => {
+            Ok(())
+        }
+    }
 }

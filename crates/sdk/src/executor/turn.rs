@@ -31,6 +31,8 @@ pub(crate) struct Player {
     consumed: u32,
     /// How many entries of the history are known here, one's own newest turn included.
     len: u32,
+    /// The number of the first command that the code asks for.
+    first_number: CommandId,
     /// Calls in the turn that is being replayed whose method the code did not know then.
     refused: Vec<u32>,
     /// The marks of patches in that turn; nothing while the turn is a new one.
@@ -53,6 +55,7 @@ impl Player {
             strictness,
             consumed: 0,
             len: 0,
+            first_number: CommandId(0),
             refused: Vec::new(),
             marks: None,
         }
@@ -118,6 +121,12 @@ impl Player {
         while let Some(entry) = entries.next() {
             match entry {
                 Entry::Notification(at, notification) => {
+                    if index == 1
+                        && let Notification::Rewound { next, .. } = notification
+                    {
+                        // The run was retried from its very start, before which nothing can stand.
+                        self.first_number = next;
+                    }
                     if index >= self.consumed {
                         fresh.push_back((index, at, notification));
                     }
@@ -210,6 +219,7 @@ impl Player {
             let definition = Arc::clone(&self.definition);
             let execution = Execution::new(definition, identity, *seed);
             execution.ledger().begin_turn(self.marks.clone());
+            execution.ledger().claim_from(self.first_number);
             self.execution = Some(execution);
         }
         let notification = match notification {

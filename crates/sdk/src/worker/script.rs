@@ -359,6 +359,7 @@ fn note_line(note: &Notification) -> String {
             format!("step {} {}", command.0, outcome_line(outcome))
         }
         Notification::CancelRequested { reason } => format!("cancel: {reason}"),
+        Notification::Rewound { next, .. } => format!("rewound {}", next.0),
         Notification::MethodCalled { method, input, .. } => format!("call {method} {input:?}"),
         Notification::MethodEnded { command, outcome } => {
             format!("called {} {}", command.0, outcome_line(outcome))

@@ -1,0 +1,95 @@
+//! What is done to many runs: by tag, a page at a time.
+
+use super::Shard;
+use crate::code::Code;
+use crate::ids::{RunId, RunKey};
+use crate::io::Io;
+use crate::payload::Name;
+use crate::peer::{Action, Op, Rejection, Reply, RunFilter, WhichTimers};
+
+/// Runs that one input acts on at most.
+pub(super) const PAGE_RUNS: u32 = 500;
+
+impl Shard {
+    /// Requests that are not about one run alone.
+    pub(super) fn request_about_many(
+        &mut self,
+        io: &mut Io<'_>,
+        op: Op,
+    ) -> Result<Reply, Rejection> {
+        match op {
+            Op::Count(filter) => Ok(self.count_runs(io, &filter)),
+            Op::Tagged {
+                workflow,
+                tag,
+                action,
+                after,
+            } => {
+                let (count, next) = self.act_on_tagged(io, (&workflow, &tag), &action, after);
+                Ok(Reply::Counted { count, next })
+            }
+            Op::StartForked {
+                start,
+                source,
+                at,
+                chunks,
+            } => self.start_forked(io, start, &source, at, &chunks),
+            Op::BulkStart { bulk, expected } => self.bulk_start(io, bulk, expected),
+            Op::BulkShow { id } => self.bulk_show(&id),
+            Op::BulkCancel { id } => self.bulk_cancel(io, &id),
+            Op::BulkList => Ok(self.bulk_list()),
+            _ => {
+                let detail = "the engine does this with several shards, none by itself";
+                Err(Rejection::new(Code::Internal, detail))
+            }
+        }
+    }
+
+    /// Does `action` to a run.
+    pub(super) fn act(
+        &mut self,
+        io: &mut Io<'_>,
+        run: &RunId,
+        action: &Action,
+    ) -> Result<Reply, Rejection> {
+        match action {
+            Action::Signal {
+                channel,
+                payload,
+                nonce,
+            } => self.signal(io, run, channel.clone(), payload.clone(), *nonce),
+            Action::Cancel { reason } => self.cancel(io, run, reason.clone()),
+            Action::Terminate { reason } => self.terminate(io, run, reason),
+            Action::Pause => self.pause(io, run),
+            Action::Resume => self.resume(io, run),
+            Action::Retry => self.retry_run(io, run, None),
+            Action::Purge => self.purge_run(io, run),
+            Action::CompleteTimers => self.complete_timers(io, run, WhichTimers::All),
+        }
+    }
+
+    /// Does `action` to a page of the runs of `workflow` with `tag` to which it can be done. Says how many, and where to go
+    /// on.
+    pub(super) fn act_on_tagged(
+        &mut self,
+        io: &mut Io<'_>,
+        (workflow, tag): (&Name, &Name),
+        action: &Action,
+        after: Option<RunKey>,
+    ) -> (u64, Option<RunKey>) {
+        let filter = RunFilter {
+            workflow: Some(workflow.clone()),
+            tag: Some(tag.clone()),
+            fit_for: Some(action.fitness()),
+            after,
+            limit: PAGE_RUNS,
+            ..RunFilter::default()
+        };
+        let (runs, next) = self.look(io, &filter);
+        let mut count = 0;
+        for (_, run) in runs {
+            count += u64::from(self.act(io, &run.id, action).is_ok());
+        }
+        (count, next)
+    }
+}
