@@ -30,6 +30,7 @@ pub mod history;
 pub mod history_file;
 pub mod json;
 pub mod many;
+pub mod method;
 pub mod name;
 pub mod openapi;
 pub mod problem;

@@ -207,6 +207,46 @@ pub(crate) enum RunCommand {
         #[arg(long)]
         key: Option<String>,
     },
+    /// Call a method of a run, and wait until it has returned
+    Call {
+        #[command(flatten)]
+        run: RunArg,
+        /// The method
+        method: String,
+        /// Its argument, as JSON
+        #[arg(default_value = "null")]
+        argument: String,
+        /// A repeat with the same key gets the answer of the first call
+        #[arg(long)]
+        key: Option<String>,
+        /// Only call it: the answer is the number of the call
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Ask a query of a run; nothing is recorded
+    Query {
+        #[command(flatten)]
+        run: RunArg,
+        /// The query
+        query: String,
+        /// Its argument, as JSON
+        #[arg(default_value = "null")]
+        argument: String,
+    },
+    /// Have timers of a run fire now: all, or some
+    CompleteTimers {
+        #[command(flatten)]
+        run: RunArg,
+        /// Only those that the method of this call has set
+        #[arg(long, conflicts_with_all = ["timer", "main"])]
+        call: Option<u32>,
+        /// Only this one: the number of its command
+        #[arg(long, conflicts_with = "main")]
+        timer: Option<u32>,
+        /// Only those that the run's own code has set
+        #[arg(long)]
+        main: bool,
+    },
     /// Ask a run to cancel; its code may clean up
     Cancel(StopArgs),
     /// End a run without asking its code

@@ -19,6 +19,7 @@ mod explain;
 mod failure;
 mod log;
 mod many;
+mod method;
 mod numbers;
 mod run;
 mod serve;

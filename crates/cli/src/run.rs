@@ -4,6 +4,7 @@ use crate::args::{RunArg, RunCommand, RunListArgs, StartArgs, StopArgs};
 use crate::client::{Client, encoded, query};
 use crate::failure::Failure;
 use crate::many;
+use crate::method;
 use crate::numbers::{date, shortened};
 use crate::story;
 use crate::table::Table;
@@ -12,6 +13,7 @@ use std::io::{Read, Write};
 use trunkline_api::core::code::Code;
 use trunkline_api::history::{EntryBody, HistoryPage};
 use trunkline_api::many::{ForkRun, RetryRun};
+use trunkline_api::method::CompleteTimers;
 use trunkline_api::run::{
     OnConflictBody, RunBody, RunPage, RunResult, RunStarted, StartRun, StopRun,
 };
@@ -50,6 +52,35 @@ pub(crate) fn carry_out(
             client.post_keyed(&path, value.into_bytes(), key.as_deref())?;
             writeln!(out, "signal sent")?;
             Ok(())
+        }
+        RunCommand::Call {
+            run,
+            method,
+            argument,
+            key,
+            no_wait,
+        } => {
+            let argument = json_of("ARGUMENT", &argument)?;
+            let path = path(&run, client)?;
+            let call = (method.as_str(), &*argument, key.as_deref());
+            method::call(&path, call, no_wait, client, out)
+        }
+        RunCommand::Query {
+            run,
+            query,
+            argument,
+        } => {
+            let argument = json_of("ARGUMENT", &argument)?;
+            method::query(&path(&run, client)?, &query, &argument, client, out)
+        }
+        RunCommand::CompleteTimers {
+            run,
+            call,
+            timer,
+            main,
+        } => {
+            let which = CompleteTimers { call, timer, main };
+            method::complete_timers(&path(&run, client)?, &which, client, out)
         }
         RunCommand::Cancel(args) => stop(&args, "cancel", "asked to cancel", client, out),
         RunCommand::Terminate(args) => stop(&args, "terminate", "terminated", client, out),

@@ -84,6 +84,8 @@ codes! {
     52 RunTimedOut 504 "the run took longer than its time-out",
     55 TooManyMethods 409 "too many methods of the run have not returned",
     56 UnknownMethod 404 "the workflow has no such method or query",
+    57 QueryTimedOut 504 "no worker answered the query in time",
+    58 QueryFailed 409 "the query could not be answered",
     59 CallNotFound 404 "the run has no such call of a method",
     60 CsvColumns 400 "the CSV file lacks columns",
     61 CsvLine 400 "a line of the CSV file is broken",

@@ -174,6 +174,32 @@ pub enum Message {
         #[n(1)]
         refused: Option<Rejection>,
     },
+    /// Call a method of a run for another, or for itself.
+    #[n(7)]
+    CallMethod {
+        /// The run.
+        #[n(0)]
+        run: RunId,
+        /// The method.
+        #[n(1)]
+        method: Name,
+        /// Its argument.
+        #[n(2)]
+        input: Payload,
+        /// Who calls, and is told how it ended.
+        #[n(3)]
+        origin: Origin,
+    },
+    /// A method that the origin had called has ended, or the call was refused.
+    #[n(8)]
+    MethodEnded {
+        /// Who called.
+        #[n(0)]
+        origin: Origin,
+        /// How it ended.
+        #[n(1)]
+        outcome: Outcome,
+    },
 }
 
 /// How a run is to end.

@@ -14,6 +14,12 @@ pub const TAGS_MAX: usize = 1_000;
 pub const PROPERTIES_MAX: usize = 1_000;
 /// Methods of one run that have not returned.
 pub const METHODS_MAX: usize = 1_000;
+/// Queries of a shard that have not been answered.
+pub const QUERIES_MAX: usize = 10_000;
+/// How long a query waits for its answer if nothing is said, in milliseconds.
+pub const QUERY_TIMEOUT_MS: u64 = 10_000;
+/// How long a query waits for its answer at most, in milliseconds.
+pub const QUERY_TIMEOUT_MS_MAX: u64 = 60_000;
 /// Commands in one turn.
 pub const TURN_COMMANDS_MAX: usize = 10_000;
 /// Jobs in one request.

@@ -24,6 +24,7 @@ mod bulk;
 mod filter;
 mod method;
 mod op;
+mod query;
 mod reply;
 mod task;
 
@@ -40,6 +41,7 @@ pub use bulk::{Bulk, BulkState, BulkStatus};
 pub use filter::{Action, Fitness, RunFilter};
 pub use method::{CallMethod, WhichTimers};
 pub use op::{OnConflict, Op, Start};
+pub use query::{AskQuery, Query, QueryAnswer};
 pub use reply::{Counters, DestinationStatus, Rejection, Reply};
 pub use task::{TaskState, TaskStatus};
 
@@ -144,6 +146,19 @@ pub enum FromPeer {
         /// The attempt's token.
         #[n(2)]
         token: Token,
+    },
+    /// A query is done.
+    #[n(10)]
+    QueryDone {
+        /// The run.
+        #[n(0)]
+        run: RunKey,
+        /// The query's number.
+        #[n(1)]
+        number: u64,
+        /// What it says.
+        #[n(2)]
+        answer: QueryAnswer,
     },
 }
 
@@ -258,6 +273,9 @@ pub enum ToPeer {
         #[n(4)]
         timed_out: bool,
     },
+    /// Answer a query of a run, and change nothing.
+    #[n(7)]
+    Query(#[n(0)] Query),
 }
 
 /// A turn to do.

@@ -112,6 +112,9 @@ pub struct OpenCall {
     /// The index of its `MethodCalled` in the history.
     #[n(0)]
     pub call: u32,
+    /// The run that called, if it was one: it is told how the method ended.
+    #[n(1)]
+    pub origin: Option<Origin>,
 }
 
 impl Run {

@@ -2,7 +2,7 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
 //! And [`schedules`] start runs by the clock.
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
@@ -21,6 +21,7 @@ mod mail;
 mod many;
 mod methods;
 mod post;
+mod queries;
 mod rewind;
 mod runs;
 mod schedules;
@@ -33,6 +34,7 @@ mod task_table;
 mod tasks;
 mod timers;
 mod turns;
+mod workflows;
 
 use crate::ids::{CommandId, PeerId, RunKey, ShardId, Token};
 use crate::input::{Input, Message};
@@ -40,7 +42,7 @@ use crate::io::Io;
 use crate::output::Output;
 use crate::payload::Name;
 use crate::peer::{Counters, FromPeer, Op, Registration, Reply};
-use crate::row::{Keys, Kind, Rows};
+use crate::row::{Keys, Rows};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -167,6 +169,7 @@ pub struct Shard {
     posted: VecDeque<Message>,
     sweep: sweep::Sweep,
     bulks: bulk::Bulks,
+    queries: queries::Queries,
     workflows: BTreeMap<Name, u32>,
     /// Runs by status, in the order of `RunStatus::ALL`.
     runs_by_status: [u64; 7],
@@ -204,6 +207,7 @@ impl Shard {
             posted: VecDeque::new(),
             sweep: sweep::Sweep::default(),
             bulks: bulk::Bulks::default(),
+            queries: queries::Queries::default(),
             workflows: BTreeMap::new(),
             runs_by_status: [0; 7],
         };
@@ -216,16 +220,6 @@ impl Shard {
         shard.open_egress(&mut io);
         shard.open_schedules(&io);
         shard
-    }
-
-    fn open_workflows(&mut self, io: &Io<'_>) {
-        let (from, to) = self.keys.all(Kind::Workflow);
-        io.scan((&from, &to), &mut |key, value| {
-            let name = core::str::from_utf8(&key[4..]).expect("names are text");
-            self.workflows
-                .insert(Name::from(name), crate::io::decode(value));
-            true
-        });
     }
 
     /// Takes one input. Total: it never fails and never blocks; a refusal is a reply among the effects.
@@ -265,6 +259,7 @@ impl Shard {
         let answer = match op {
             Op::Start(start) => return self.start(io, asker, start),
             Op::AwaitOutcome { run } => return self.await_outcome(io, asker, &run),
+            Op::Query(query) => return self.ask_query(io, asker, query),
             Op::CallMethod(call) => return self.call_method(io, asker, call),
             Op::AwaitMethod { run, call, nonce } => {
                 return self.await_method(io, asker, &run, call, nonce);
@@ -362,6 +357,11 @@ impl Shard {
             } => {
                 self.step_done(io, peer, (run, command), outcome, then);
             }
+            FromPeer::QueryDone {
+                run,
+                number,
+                answer,
+            } => self.query_done(io, peer, run, number, answer),
             FromPeer::Evicted { run } => self.evicted(io, peer, run),
             FromPeer::Heartbeat {
                 run,
@@ -383,14 +383,7 @@ impl Shard {
     fn peer_gone(&mut self, io: &mut Io<'_>, peer: PeerId) {
         self.release_turns(io, peer);
         self.tasks.release(peer);
-    }
-
-    fn workflow_known(&mut self, io: &mut Io<'_>, workflow: Name, version: u32) {
-        let known = self.workflows.get(&workflow).copied();
-        if known.is_none_or(|known| known < version) {
-            io.put(&self.keys.workflow(&workflow), &version);
-            self.workflows.insert(workflow, version);
-        }
+        self.queries.release(peer);
     }
 
     fn tick(&mut self, io: &mut Io<'_>) {
@@ -398,6 +391,7 @@ impl Shard {
         self.lapse_tasks(io);
         self.lapse_deliveries(io);
         self.fire_schedules(io);
+        self.lapse_queries(io);
         self.sweep(io);
         self.work_bulks(io);
     }
@@ -411,6 +405,9 @@ impl Shard {
         out: &mut Output,
     ) {
         let io = &mut Io::new(now, rows, out);
+        if self.queries.are_waiting() {
+            self.dispatch_queries(io, offers);
+        }
         self.dispatch_turns(io, offers);
         self.dispatch_tasks(io, offers);
     }
@@ -418,7 +415,7 @@ impl Shard {
     /// True if there is a turn or task that waits for a worker.
     #[must_use]
     pub fn has_ready_work(&self) -> bool {
-        !self.turns.is_empty() || self.tasks.has_ready()
+        !self.turns.is_empty() || self.tasks.has_ready() || self.queries.are_waiting()
     }
 
     /// Ends a batch: writes the rows of what changed since the last seal. To be called before the output becomes a commit.
@@ -440,6 +437,7 @@ impl Shard {
             self.schedules.next_deadline(),
             self.sweep.next_deadline(),
             self.bulks.next_deadline(self.settings.retention_ms),
+            self.queries.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -452,7 +450,7 @@ impl Shard {
         let mut counters = Counters {
             runs: self.runs_by_status,
             turns_ready: self.turns.values().map(|ready| ready.len() as u64).sum(),
-            turns_in_flight: self.runs.turns_in_flight(),
+            turns_in_flight: self.runs.turns_in_flight() + self.queries.in_flight(),
             timers: self.timers.len() as u64,
             outbox: self.mail.waiting(),
             ..Counters::default()
@@ -461,15 +459,6 @@ impl Shard {
         self.egress.count(&mut counters);
         self.schedules.count(&mut counters);
         counters
-    }
-
-    /// The newest registered version of each workflow that the shard knows: filled by `Input::WorkflowKnown`.
-    #[must_use]
-    pub fn workflows(&self) -> Vec<(Name, u32)> {
-        self.workflows
-            .iter()
-            .map(|(name, version)| (name.clone(), *version))
-            .collect()
     }
 
     /// A token that was never given out before.

@@ -7,7 +7,7 @@
 //! A slot is taken by `ToPeer::Turn` and `ToPeer::Task`. It is freed once, by whatever comes first: the worker's answer,
 //! whether or not the core takes it; that the worker no longer holds the run (`Evicted`); or that the engine tells it to
 //! forget the run or to abandon the task. What is with a worker is therefore known one by one: an answer to nothing frees
-//! nothing, and a turn that a worker adds to a result (`then`) needs no slot.
+//! nothing, and a turn that a worker adds to a result (`then`) needs no slot. Queries need none either: they wait for nothing.
 
 use crate::inbox::Inbox;
 use hashbrown::HashMap;
@@ -129,6 +129,7 @@ impl Workers {
                     held.end_task((*run, *token), &mut freed);
                 }
                 FromPeer::StepDone { .. }
+                | FromPeer::QueryDone { .. }
                 | FromPeer::Request(..)
                 | FromPeer::Register(_)
                 | FromPeer::Heartbeat { .. }
@@ -158,7 +159,10 @@ impl Workers {
                 ToPeer::AbandonTask { run, token, .. } => {
                     held.end_task((*run, *token), &mut freed);
                 }
-                ToPeer::Reply(..) | ToPeer::Refused { .. } | ToPeer::CancelTask { .. } => {}
+                ToPeer::Reply(..)
+                | ToPeer::Refused { .. }
+                | ToPeer::CancelTask { .. }
+                | ToPeer::Query(_) => {}
             }
         }
         drop(held);

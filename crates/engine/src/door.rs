@@ -4,20 +4,21 @@
 //! to its shard. What a worker reports cannot be refused that way, because its run would wait for ever: a turn with an
 //! unusable command pauses its run with the reason, a result that is too large becomes a failure of its task.
 
+mod egress;
 mod many;
 mod schedules;
 
 use crate::node::Node;
+use egress::{check_destination, check_job, check_jobs};
 use trunkline_core::code::Code;
-use trunkline_core::egress::{Destination, NewJob};
 use trunkline_core::entry::{Command, Meta, Outcome, TaskOptions};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::{RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::limits::{
-    JOBS_PER_REQUEST_MAX, NAME_BYTES_MAX, PAGE_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX, TURN_COMMANDS_MAX,
+    NAME_BYTES_MAX, PAGE_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX, TURN_COMMANDS_MAX,
 };
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{FromPeer, Op, Rejection, TurnDone};
+use trunkline_core::peer::{FromPeer, Op, QueryAnswer, Rejection, TurnDone};
 
 /// A request that was let in.
 #[derive(Debug)]
@@ -30,8 +31,6 @@ pub(crate) enum Admitted {
 
 type Checked = Result<(), Rejection>;
 
-/// Object ids of one job.
-const OBJECT_IDS_MAX: usize = 1_000;
 /// Bytes of one turn. What it writes, which may be three times as much (into the history, as properties, as messages), is
 /// one frame of the journal.
 const TURN_BYTES_MAX: usize = 16 << 20;
@@ -110,6 +109,7 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
     match op {
         Op::Start(start) => run(&start.run),
         Op::CallMethod(call) => run(&call.run),
+        Op::Query(query) => run(&query.run),
         Op::Signal { run: id, .. }
         | Op::AwaitOutcome { run: id }
         | Op::AwaitMethod { run: id, .. }
@@ -183,6 +183,11 @@ fn check(op: &Op) -> Checked {
             check_name("the channel", channel)?;
             check_payload("the signal", payload)
         }
+        Op::Query(query) => {
+            check_run(&query.run)?;
+            check_name("the query", &query.query)?;
+            check_payload("the argument", &query.input)
+        }
         Op::CallMethod(call) => {
             check_run(&call.run)?;
             check_name("the method", &call.method)?;
@@ -245,69 +250,6 @@ fn check_run(run: &RunId) -> Checked {
         return Err(Rejection::new(Code::NameInvalid, detail));
     }
     check_name("the run's id", &run.id)
-}
-
-fn check_destination(destination: &Destination) -> Checked {
-    check_name("the destination", &destination.name)?;
-    let invalid = |detail: String| Err(Rejection::new(Code::DestinationInvalid, detail));
-    check_text("the URL", &destination.url)?;
-    if let Err(reason) = crate::delivery::check_url(&destination.url) {
-        return invalid(reason);
-    }
-    if let Some(rate) = destination.rate
-        && (rate.per_second == 0 || rate.burst == 0)
-    {
-        return invalid("a rate has at least 1 call a second and a burst of at least 1".into());
-    }
-    if destination.concurrency == 0 {
-        return invalid(
-            "the concurrency is at least 1; pause the destination to hold it back".into(),
-        );
-    }
-    if destination.timeout_ms == 0 {
-        return invalid("the time-out is at least 1 ms".into());
-    }
-    Ok(())
-}
-
-fn check_jobs<'a>(jobs: impl ExactSizeIterator<Item = &'a NewJob> + Clone) -> Checked {
-    if jobs.len() == 0 || jobs.len() > JOBS_PER_REQUEST_MAX {
-        let detail = format!(
-            "a request has 1 to {JOBS_PER_REQUEST_MAX} jobs, not {}",
-            jobs.len()
-        );
-        return Err(Rejection::new(Code::TooManyItems, detail));
-    }
-    let mut bytes = 0;
-    let first = jobs.clone().next().map(|job| &job.destination);
-    for job in jobs {
-        check_job(job)?;
-        bytes += job.body.len();
-        if Some(&job.destination) != first {
-            let detail = "the jobs of one request go to one destination";
-            return Err(Rejection::new(Code::DestinationInvalid, detail));
-        }
-    }
-    if bytes > PAYLOAD_BYTES_MAX {
-        let detail = format!("the bodies have {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}");
-        return Err(Rejection::new(Code::PayloadTooLarge, detail));
-    }
-    Ok(())
-}
-
-fn check_job(job: &NewJob) -> Checked {
-    check_name("the destination", &job.destination)?;
-    check_name("the lane", &job.lane)?;
-    check_name("the object type", &job.object_type)?;
-    check_name("the action", &job.action)?;
-    if job.object_ids.len() > OBJECT_IDS_MAX {
-        let detail = format!("a job has at most {OBJECT_IDS_MAX} object ids");
-        return Err(Rejection::new(Code::TooManyItems, detail));
-    }
-    for id in &job.object_ids {
-        check_name("an object id", id)?;
-    }
-    check_payload("the body", &job.body)
 }
 
 fn check_tags(tags: &[Name]) -> Checked {
@@ -441,6 +383,23 @@ pub(crate) fn mend(report: FromPeer) -> FromPeer {
             token,
             details: details.filter(|details| check_details(Some(details)).is_ok()),
             meta: meta.filter(|meta| check_meta(Some(meta)).is_ok()),
+        },
+        FromPeer::QueryDone {
+            run,
+            number,
+            answer,
+        } => FromPeer::QueryDone {
+            run,
+            number,
+            answer: match answer {
+                QueryAnswer::Value(value) => match check_payload("the answer", &value) {
+                    Ok(()) => QueryAnswer::Value(value),
+                    Err(rejection) => QueryAnswer::Failed(rejection.detail),
+                },
+                QueryAnswer::Unknown(why) => QueryAnswer::Unknown(shorten(why, TEXT_BYTES_MAX)),
+                QueryAnswer::Failed(why) => QueryAnswer::Failed(shorten(why, TEXT_BYTES_MAX)),
+                QueryAnswer::NotHeld => QueryAnswer::NotHeld,
+            },
         },
         other => other,
     }

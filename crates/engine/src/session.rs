@@ -64,6 +64,7 @@ impl Session {
             | FromPeer::StepDone { run, .. }
             | FromPeer::Heartbeat { run, .. }
             | FromPeer::TaskDelegated { run, .. }
+            | FromPeer::QueryDone { run, .. }
             | FromPeer::Evicted { run } => self.report(run, message, sorted),
         }
     }

@@ -3,7 +3,7 @@
 use trunkline_core::egress::{Delivery, NewJob};
 use trunkline_core::entry::{Command, Outcome};
 use trunkline_core::input::{Input, Message};
-use trunkline_core::peer::{FromPeer, Op, Reply, Start, ToPeer, TurnDone};
+use trunkline_core::peer::{FromPeer, Op, QueryAnswer, Reply, Start, ToPeer, TurnDone};
 
 /// What any message takes, beside its payloads.
 const BASE_BYTES: usize = 256;
@@ -28,6 +28,8 @@ fn of_message(message: &Message) -> usize {
         Message::StartRun { start, .. } => of_start(start),
         Message::RunEnded { outcome, .. } => of_outcome(outcome),
         Message::Signal { payload, .. } => payload.len(),
+        Message::CallMethod { input, .. } => input.len(),
+        Message::MethodEnded { outcome, .. } => of_outcome(outcome),
         Message::RunStarted { .. } | Message::EndRun { .. } | Message::Answered { .. } => 0,
     }
 }
@@ -48,6 +50,7 @@ fn of_op(op: &Op) -> usize {
         } => details.len(),
         Op::PutSchedule { schedule, .. } => schedule.action.input.len(),
         Op::StartForked { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
+        Op::Query(query) => query.input.len(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         _ => 0,
     }
@@ -56,6 +59,10 @@ fn of_op(op: &Op) -> usize {
 fn of_report(report: &FromPeer) -> usize {
     match report {
         FromPeer::TurnDone(turn) => of_turn(turn),
+        FromPeer::QueryDone {
+            answer: QueryAnswer::Value(value),
+            ..
+        } => value.len(),
         FromPeer::TaskDone { outcome, then, .. } | FromPeer::StepDone { outcome, then, .. } => {
             of_outcome(outcome) + then.as_ref().map_or(0, of_turn)
         }
@@ -104,6 +111,10 @@ pub(crate) fn of_told(message: &ToPeer) -> usize {
             ToPeer::Task(task) => {
                 task.input.len() + task.heartbeat_details.as_ref().map_or(0, |it| it.len())
             }
+            ToPeer::Query(query) => {
+                let chunks = query.chunks.iter().flatten().map(|chunk| chunk.len());
+                query.input.len() + chunks.sum::<usize>()
+            }
             ToPeer::Reply(_, Ok(reply)) => of_reply(reply),
             _ => 0,
         }
@@ -113,7 +124,7 @@ fn of_reply(reply: &Reply) -> usize {
     match reply {
         Reply::Outcome { outcome, .. } | Reply::MethodEnded { outcome, .. } => of_outcome(outcome),
         Reply::History { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
-        Reply::Property(value) => value.len(),
+        Reply::Property(value) | Reply::Answer(value) => value.len(),
         Reply::Runs { runs, .. } => 512 * runs.len(),
         Reply::Tasks(tasks) => 1_024 * tasks.len(),
         Reply::Destinations(all) => 512 * all.len(),

@@ -2,6 +2,7 @@
 
 mod error;
 mod method;
+mod query;
 mod requests;
 mod run;
 mod signal;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use error::{ClientError, RunError};
 pub use method::{CallRun, MethodRun, UntypedCall};
+pub use query::QueryRun;
 pub use run::{RunHandle, UntypedRun};
 pub use signal::SendSignal;
 pub use start::StartRun;

@@ -29,6 +29,7 @@ use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::{Command, Notification, Outcome};
 use trunkline_api::core::failure::FailureKind;
 use trunkline_api::core::payload::{Name, Payload};
+use trunkline_api::core::peer::QueryAnswer;
 use trunkline_api::core::time::Timestamp;
 use waker::{MethodWaker, RunWaker};
 
@@ -260,6 +261,31 @@ impl Execution {
             "the code awaits something that is not durable: nothing in the run's history can wake it. \
              Await tasks, steps, timers, signals or children; do other I/O in a step or a task",
         ))
+    }
+
+    /// Asks a query of the run as it stands. What it would change, it panics at, so that nothing changes.
+    pub(crate) fn query(&self, query: &Name, input: &Payload) -> QueryAnswer {
+        let Some(instance) = &self.instance else {
+            return QueryAnswer::Failed(Name::from("the run has not begun"));
+        };
+        let reading = self.ledger.only_read();
+        let answer = catch_unwind(AssertUnwindSafe(|| instance.query(query, input)));
+        drop(reading);
+        match answer {
+            Ok(Some(Outcome::Completed(value))) => QueryAnswer::Value(value),
+            Ok(Some(Outcome::Failed(failure))) => QueryAnswer::Failed(failure.message),
+            Ok(None) => {
+                let run = &self.ledger.identity;
+                QueryAnswer::Unknown(Name::from(format!(
+                    "`{}` version {} has no query `{query}`",
+                    run.id.workflow, run.version
+                )))
+            }
+            Err(panic) => QueryAnswer::Failed(Name::from(format!(
+                "the query panicked: {}",
+                panic_message(&*panic)
+            ))),
+        }
     }
 
     /// A turn is over. The run ends with it if its own code and all its methods have returned.

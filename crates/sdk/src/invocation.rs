@@ -38,7 +38,6 @@ impl<T, E> fmt::Debug for Invocation<T, E> {
 #[must_use = "nothing is asked yet: give it to `query`"]
 pub struct Question<T> {
     pub(crate) query: &'static str,
-    #[expect(dead_code, reason = "asked from the next change on")]
     pub(crate) input: Result<Payload, Failure>,
     types: PhantomData<fn() -> T>,
 }

@@ -7,6 +7,7 @@
 //! that dropping a run's future asks for nothing; wakers are called with the ledger unlocked, in the order of the numbers.
 
 mod patches;
+mod reading;
 mod signals;
 
 use crate::step::StepClosure;
@@ -105,6 +106,8 @@ struct Inner {
     outstanding: usize,
     inboxes: Inboxes,
     patches: Patches,
+    /// True while a query is answered.
+    is_read: bool,
     /// The call whose method is being polled; nothing while it is the run's own code.
     branch: Branch,
     /// The time of the newest notification: the same on every replay.
@@ -161,6 +164,7 @@ impl Ledger {
                 outstanding: 0,
                 inboxes: Inboxes::default(),
                 patches: Patches::default(),
+                is_read: false,
                 branch: None,
                 logical_now: Timestamp(0),
                 clock: Timestamp(0),

@@ -145,7 +145,7 @@ mod workflow;
 pub use call::{Call, Stub, TaskHandle};
 pub use channel::{Channel, Recv, RecvError, RecvTimeout};
 pub use client::{
-    CallRun, Client, ClientError, MethodRun, RunError, RunHandle, SendSignal, StartRun,
+    CallRun, Client, ClientError, MethodRun, QueryRun, RunError, RunHandle, SendSignal, StartRun,
     UntypedCall, UntypedRun,
 };
 pub use cx::{CancelledFuture, Cx};

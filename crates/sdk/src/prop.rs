@@ -61,6 +61,7 @@ impl<T: Serialize> Prop<T> {
     pub fn try_set(&self, value: T) -> Result<()> {
         let encoded = Cx::encode(&value)?;
         if let Some(ledger) = &self.ledger {
+            ledger.about_to("set a property");
             ledger.record(Command::SetProperty {
                 name: Name::from(self.name),
                 value: encoded,

@@ -148,7 +148,6 @@ pub(crate) trait Instance {
     /// The code of a method; nothing if there is no such method.
     fn method(&self, name: &str, input: &Payload) -> Option<MethodFuture>;
     /// The answer of a query; nothing if there is no such query.
-    #[expect(dead_code, reason = "asked from the next change on")]
     fn query(&self, name: &str, input: &Payload) -> Option<Outcome>;
 }
 

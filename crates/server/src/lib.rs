@@ -35,6 +35,7 @@ mod health;
 mod input;
 mod jobs;
 mod many;
+mod methods;
 mod metrics;
 mod nonce;
 mod process;

@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    connect, destinations, explain, frame, health, jobs, many, metrics, runs, schedules, steering,
-    waiting,
+    connect, destinations, explain, frame, health, jobs, many, methods, metrics, runs, schedules,
+    steering, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -44,6 +44,10 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ExportRun => at(method, runs::export),
         Operation::AwaitResult => at(method, waiting::result),
         Operation::SignalRun => at(method, steering::signal),
+        Operation::CallMethod => at(method, methods::call),
+        Operation::AwaitMethod => at(method, methods::await_call),
+        Operation::AskQuery | Operation::AskQueryWith => at(method, methods::query),
+        Operation::CompleteTimers => at(method, methods::complete_timers),
         Operation::CancelRun => at(method, steering::cancel),
         Operation::TerminateRun => at(method, steering::terminate),
         Operation::PauseRun => at(method, steering::pause),

@@ -3,6 +3,7 @@
 use super::bulk::Bulk;
 use super::filter::{Action, RunFilter};
 use super::method::{CallMethod, WhichTimers};
+use super::query::AskQuery;
 use crate::egress::{Destination, JobState, NewJob};
 use crate::entry::Outcome;
 use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey, TaskId};
@@ -192,6 +193,9 @@ pub enum Op {
     /// Call a method of a run: `Reply::MethodCalled`, or `Reply::MethodEnded` if the caller waits.
     #[n(26)]
     CallMethod(#[n(0)] CallMethod),
+    /// Ask a query of a run: `Reply::Answer`.
+    #[n(27)]
+    Query(#[n(0)] AskQuery),
     /// Have timers of a run fire now: `Reply::TimersCompleted`.
     #[n(28)]
     CompleteTimers {

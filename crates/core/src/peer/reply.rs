@@ -140,6 +140,9 @@ pub enum Reply {
         #[n(1)]
         outcome: Outcome,
     },
+    /// What a query says.
+    #[n(23)]
+    Answer(#[n(0)] Payload),
     /// Timers were fired before their time.
     #[n(22)]
     TimersCompleted {

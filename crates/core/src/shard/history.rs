@@ -129,6 +129,10 @@ pub(super) fn fitting(hot: &Hot, notification: Notification) -> (Notification, b
         | Notification::StepDone {
             outcome: Outcome::Completed(result),
             ..
+        }
+        | Notification::MethodEnded {
+            outcome: Outcome::Completed(result),
+            ..
         } => result.len(),
         _ => 0,
     };
@@ -141,6 +145,10 @@ pub(super) fn fitting(hot: &Hot, notification: Notification) -> (Notification, b
             Notification::TaskFailed { command, failure }
         }
         Notification::StepDone { command, .. } => Notification::StepDone {
+            command,
+            outcome: Outcome::Failed(failure),
+        },
+        Notification::MethodEnded { command, .. } => Notification::MethodEnded {
             command,
             outcome: Outcome::Failed(failure),
         },

@@ -5,19 +5,22 @@
 //! whose connection broke asks again with the same nonce.
 
 use super::Shard;
+use super::history::fitting;
 use super::hot::Hot;
 use super::runs::Asker;
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome};
-use crate::ids::{Nonce, PeerId, RunId, RunKey};
+use crate::failure::{Failure, FailureKind};
+use crate::ids::{CommandId, Nonce, PeerId, RunId, RunKey};
+use crate::input::Message;
 use crate::io::Io;
 use crate::limits::METHODS_MAX;
 use crate::payload::{Name, Payload};
 use crate::peer::{CallMethod, Rejection, Reply, TurnDone};
-use crate::run::OpenCall;
+use crate::run::{OpenCall, Origin};
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// The calls of a run's methods, as far as memory has them.
@@ -83,7 +86,7 @@ impl Shard {
         let answer = match known {
             Some(call) => Ok((call, false)),
             None => self
-                .open_call(io, key, &mut hot, OpenCall::new, (method, input, nonce))
+                .open_call(io, key, &mut hot, (method, input, nonce), None)
                 .map(|call| (call, true)),
         };
         match answer {
@@ -100,8 +103,8 @@ impl Shard {
         io: &mut Io<'_>,
         key: RunKey,
         hot: &mut Hot,
-        open: impl FnOnce(u32) -> OpenCall,
         (method, input, nonce): (Name, Payload, Nonce),
+        origin: Option<Origin>,
     ) -> Result<u32, Rejection> {
         let run = &hot.run;
         if run.status.is_final() {
@@ -116,7 +119,7 @@ impl Shard {
             return Err(Rejection::new(Code::HistoryFull, full));
         }
         let call = hot.entries();
-        hot.run.open_methods.push(open(call));
+        hot.run.open_methods.push(OpenCall { call, origin });
         hot.run.calls += 1;
         if let Some(calls) = hot.methods.as_mut().and_then(|m| m.calls.as_mut()) {
             calls.called(call, nonce);
@@ -234,8 +237,10 @@ impl Shard {
             calls.returned(call, chunk);
         }
         let place = hot.run.open_methods.iter().position(|o| o.call == call);
-        if let Some(place) = place {
-            hot.run.open_methods.remove(place);
+        if let Some(place) = place
+            && let Some(origin) = hot.run.open_methods.remove(place).origin
+        {
+            self.tell_caller(io, origin, outcome.clone());
         }
         self.answer_callers(io, key, hot, call, outcome);
     }
@@ -249,8 +254,91 @@ impl Shard {
         outcome: &Outcome,
     ) {
         for open in core::mem::take(&mut hot.run.open_methods) {
+            if let Some(origin) = open.origin {
+                self.tell_caller(io, origin, outcome.clone());
+            }
             self.answer_callers(io, key, hot, open.call, outcome);
         }
+    }
+
+    /// A run calls a method of another, or of its own.
+    pub(super) fn call_from_run(
+        &mut self,
+        io: &mut Io<'_>,
+        hot: &Hot,
+        command: CommandId,
+        run: RunId,
+        (method, input): (Name, Payload),
+    ) {
+        let origin = Origin::Run {
+            run: hot.run.id.clone(),
+            began_at: hot.run.began_at(),
+            command,
+        };
+        let to = self.shard_of(&run);
+        let call = Message::CallMethod {
+            run,
+            method,
+            input,
+            origin,
+        };
+        self.post(io, to, call);
+    }
+
+    /// Takes a call from a run. The mail brings it once, so it needs no nonce.
+    pub(super) fn call_for(
+        &mut self,
+        io: &mut Io<'_>,
+        run: &RunId,
+        (method, input): (Name, Payload),
+        origin: Origin,
+    ) {
+        let refused = match self.find(io, run) {
+            Err(rejection) => Some(rejection),
+            Ok((key, mut hot)) => {
+                let called = (method, input, Nonce(0));
+                let opened = self.open_call(io, key, &mut hot, called, Some(origin.clone()));
+                self.keep(key, hot);
+                opened.err()
+            }
+        };
+        if let Some(Rejection { code, detail }) = refused {
+            let name = Name::from(code.to_string());
+            let failure = Failure::new(FailureKind::Application, name, detail);
+            self.tell_caller(io, origin, Outcome::Failed(failure));
+        }
+    }
+
+    fn tell_caller(&mut self, io: &mut Io<'_>, origin: Origin, outcome: Outcome) {
+        let to = self.home_of(&origin);
+        self.post(io, to, Message::MethodEnded { origin, outcome });
+    }
+
+    /// A method that a run had called has ended: the run hears of it, unless it has ended or begun anew.
+    pub(super) fn called_method_ended(
+        &mut self,
+        io: &mut Io<'_>,
+        origin: Origin,
+        outcome: Outcome,
+    ) {
+        let Origin::Run {
+            run,
+            began_at,
+            command,
+        } = origin
+        else {
+            return;
+        };
+        let key = run.key();
+        let Some(mut hot) = self.load(io, key) else {
+            return;
+        };
+        if hot.run.id == run && hot.run.began_at() == began_at && !hot.run.status.is_final() {
+            let ended = Notification::MethodEnded { command, outcome };
+            let (notification, _) = fitting(&hot, ended);
+            self.notify(io, key, &mut hot, notification);
+        }
+        self.keep(key, hot);
     }
 
     fn answer_callers(
@@ -285,7 +373,7 @@ impl Shard {
 
 impl OpenCall {
     pub(super) fn new(call: u32) -> Self {
-        Self { call }
+        Self { call, origin: None }
     }
 }
 

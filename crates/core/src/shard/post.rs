@@ -76,6 +76,15 @@ impl Shard {
                 let answer = self.signal(io, &run, channel, payload, nonce);
                 self.answer(io, answer_to, answer);
             }
+            Message::CallMethod {
+                run,
+                method,
+                input,
+                origin,
+            } => self.call_for(io, &run, (method, input), origin),
+            Message::MethodEnded { origin, outcome } => {
+                self.called_method_ended(io, origin, outcome);
+            }
             Message::RunStarted {
                 origin: Origin::Schedule { name, .. },
                 run,

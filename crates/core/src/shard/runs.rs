@@ -87,9 +87,13 @@ impl Shard {
         payload: Payload,
         nonce: Nonce,
     ) -> Result<Reply, Rejection> {
-        let (key, mut hot) = self.find_live(io, run)?;
+        let (key, mut hot) = self.find(io, run)?;
+        // A repeat is known also when the run has ended: its end may be what the signal brought about.
         let answer = if nonce != Nonce(0) && self.nonces(io, key, &mut hot).contains(&nonce) {
             Ok(Reply::Done)
+        } else if hot.run.status.is_final() {
+            let detail = format!("run `{run}` is {}", hot.run.status.as_str());
+            Err(Rejection::new(Code::RunFinished, detail))
         } else if let Some(full) = hot.would_overflow(1, payload.len()) {
             Err(Rejection::new(Code::HistoryFull, full))
         } else {

@@ -371,8 +371,13 @@ impl Shard {
             Command::MethodReturned { call, outcome } => {
                 self.method_returned(io, key, hot, call, &outcome, chunk);
             }
-            Command::CallMethod { .. }
-            | Command::Patch { .. }
+            Command::CallMethod {
+                command,
+                run,
+                method,
+                input,
+            } => self.call_from_run(io, hot, command, run, (method, input)),
+            Command::Patch { .. }
             | Command::CreateJob { .. }
             | Command::CancelTask { .. }
             | Command::Finish { .. } => {}

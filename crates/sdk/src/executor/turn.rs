@@ -10,7 +10,8 @@ use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_api::core::ids::CommandId;
 use trunkline_api::core::limits::PAYLOAD_BYTES_MAX;
-use trunkline_api::core::payload::Name;
+use trunkline_api::core::payload::{Name, Payload};
+use trunkline_api::core::peer::QueryAnswer;
 use trunkline_api::core::time::Timestamp;
 use trunkline_api::frame::BATCH_BYTES_MAX;
 
@@ -71,6 +72,14 @@ impl Player {
 
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + self.execution.as_ref().map_or(0, Execution::bytes)
+    }
+
+    /// Asks a query of the run as it stands here. Nothing changes.
+    pub(crate) fn query(&self, query: &Name, input: &Payload) -> QueryAnswer {
+        match &self.execution {
+            Some(execution) => execution.query(query, input),
+            None => QueryAnswer::Failed(Name::from("no turn of the run is committed yet")),
+        }
     }
 
     pub(crate) fn execution(&self) -> Option<&Execution> {

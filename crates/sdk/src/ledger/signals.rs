@@ -69,6 +69,7 @@ impl Inbox {
 impl Ledger {
     /// The oldest signal of a channel that is accepted.
     pub(crate) fn take_signal(&self, channel: &str, accepts: Option<&Accepts>) -> Option<Payload> {
+        self.about_to("take a signal");
         let Some(accepts) = accepts else {
             let mut inner = self.inner.borrow_mut();
             let inbox = inner.inboxes.by_channel.get_mut(channel)?;

@@ -22,15 +22,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::{Entry, Notification, Outcome};
-use trunkline_api::core::ids::{CommandId, RunKey, Token};
-use trunkline_api::core::payload::Name;
-use trunkline_api::core::peer::{FromPeer, Turn, TurnDone};
+use trunkline_api::core::ids::{CommandId, RunId, RunKey, Token};
+use trunkline_api::core::payload::{Name, Payload};
+use trunkline_api::core::peer::{FromPeer, Query, QueryAnswer, Turn, TurnDone};
 use trunkline_api::core::time::Timestamp;
 
 /// Something for the runs of a thread to take in.
 #[derive(Debug)]
 pub(crate) enum Work {
     Turn(Turn),
+    Query(Query),
     Attempt(AttemptDone),
     Step {
         run: RunKey,
@@ -44,6 +45,7 @@ impl Work {
     pub(crate) fn run(&self) -> RunKey {
         match self {
             Self::Turn(turn) => turn.run,
+            Self::Query(query) => query.run,
             Self::Attempt(done) => done.run,
             Self::Step { run, .. } | Self::Forget(run) => *run,
         }
@@ -128,6 +130,7 @@ impl Runs {
     pub(crate) fn take_in(&mut self, work: Work) {
         match work {
             Work::Turn(turn) => self.turn(turn),
+            Work::Query(query) => self.query(&query),
             Work::Attempt(done) => self.attempt_done(done),
             Work::Step {
                 run,
@@ -167,7 +170,7 @@ impl Runs {
                 _ => return self.out.push(FromPeer::Evicted { run }),
             }
         };
-        let entries = match decode(&turn) {
+        let entries = match decode(&turn.chunks) {
             Ok(entries) => entries,
             Err(stuck) => return self.stuck(run, token, &stuck),
         };
@@ -195,7 +198,11 @@ impl Runs {
     }
 
     fn player(&self, turn: &Turn) -> Result<Player, Stuck> {
-        let key = (turn.id.workflow.clone(), turn.version);
+        self.new_player(&turn.id, turn.version, turn.started_at)
+    }
+
+    fn new_player(&self, id: &RunId, version: u32, started_at: Timestamp) -> Result<Player, Stuck> {
+        let key = (id.workflow.clone(), version);
         let definition = self.definitions.get(&key).ok_or_else(|| {
             Stuck::new(
                 Code::UnknownWorkflow,
@@ -203,15 +210,40 @@ impl Runs {
             )
         })?;
         let identity = Identity {
-            id: turn.id.clone(),
-            version: turn.version,
-            started_at: turn.started_at,
+            id: id.clone(),
+            version,
+            started_at,
         };
         Ok(Player::new(
             Arc::clone(definition),
             identity,
             self.strictness,
         ))
+    }
+
+    /// Answers a query from a parked run, or from one that is replayed for it and dropped.
+    fn query(&mut self, query: &Query) {
+        let answer = match &query.chunks {
+            None => match self.parked.get(query.run) {
+                Some(held) => held.player.query(&query.query, &query.input),
+                None => QueryAnswer::NotHeld,
+            },
+            Some(chunks) => match self.replayed(query, chunks) {
+                Ok(player) => player.query(&query.query, &query.input),
+                Err(stuck) => QueryAnswer::Failed(Name::from(stuck.to_string())),
+            },
+        };
+        self.out.push(FromPeer::QueryDone {
+            run: query.run,
+            number: query.number,
+            answer,
+        });
+    }
+
+    fn replayed(&self, query: &Query, chunks: &[Payload]) -> Result<Player, Stuck> {
+        let mut player = self.new_player(&query.id, query.version, query.started_at)?;
+        player.replay_turns(0, decode(chunks)?, query.now)?;
+        Ok(player)
     }
 
     fn stuck(&mut self, run: RunKey, token: Token, stuck: &Stuck) {
@@ -353,9 +385,9 @@ impl Runs {
     }
 }
 
-fn decode(turn: &Turn) -> Result<Vec<Entry>, Stuck> {
+fn decode(chunks: &[Payload]) -> Result<Vec<Entry>, Stuck> {
     let mut entries = Vec::new();
-    for chunk in &turn.chunks {
+    for chunk in chunks {
         let chunk: Vec<Entry> = minicbor::decode(chunk).map_err(|error| {
             Stuck::new(
                 Code::ProtocolError,

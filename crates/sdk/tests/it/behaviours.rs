@@ -2,3 +2,4 @@
 //! shown with futures kept between turns and with every turn replayed.
 
 mod branches;
+mod queries;

@@ -77,7 +77,7 @@ async fn reached(run: &RunHandle<Notebook>, text: &str) {
     panic!("the text never became {text}");
 }
 
-async fn house(mode: usize) -> House {
+pub(crate) async fn house(mode: usize) -> House {
     let mut house = House::without_worker().await;
     let worker = house.worker(&house.engine, mode).workflow::<Notebook>();
     house.employ(worker).await;
