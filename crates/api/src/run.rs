@@ -173,6 +173,9 @@ pub struct RunBody {
     /// When it reached its final status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
+    /// From when on it may be forgotten, with its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
     /// What it returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
@@ -214,6 +217,7 @@ impl From<&Run> for RunBody {
             tags: texts(&run.tags),
             started_at: run.started_at.into(),
             finished_at: run.finished_at.map(Time::from),
+            expires_at: None,
             result,
             failure,
             history_entries: run.entries,
@@ -228,6 +232,15 @@ impl From<&Run> for RunBody {
             cancelling: run.cancelling,
             waits: None,
         }
+    }
+}
+
+impl RunBody {
+    /// The same, with the time from which on it may be forgotten: so long after its end.
+    #[must_use]
+    pub fn kept_for(mut self, retention_ms: u64) -> Self {
+        self.expires_at = self.finished_at.map(|at| Time(at.0.plus_ms(retention_ms)));
+        self
     }
 }
 

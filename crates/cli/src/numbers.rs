@@ -51,6 +51,11 @@ pub(crate) fn date(time: Time) -> String {
     format!("{} {}", &text[..10], &text[11..19])
 }
 
+/// The date, in UTC.
+pub(crate) fn day(time: Time) -> String {
+    time.to_string()[..10].to_owned()
+}
+
 /// The time of day, in UTC, to the millisecond.
 pub(crate) fn time_of_day(time: Time) -> String {
     time.to_string()[11..23].to_owned()

@@ -12,13 +12,14 @@
 //!
 //! Times are those of what came to the run; what its code asked for happened right after.
 
-use crate::numbers::{date, shortened, span, time_of_day};
+use crate::numbers::{date, day, shortened, span, time_of_day};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use trunkline_api::failure::FailureBody;
 use trunkline_api::history::EntryBody;
 use trunkline_api::run::RunBody;
+use trunkline_api::timestamp::Time;
 
 /// Characters of a value that a line shows.
 const VALUE_CHARS_MAX: usize = 120;
@@ -42,6 +43,9 @@ pub(crate) fn tell(
         write!(out, ", ended after {}", span(took))?;
     }
     writeln!(out)?;
+    if let Some(expires_at) = run.expires_at {
+        writeln!(out, "  kept until {} UTC", date(expires_at))?;
+    }
     if !run.properties.is_empty() {
         writeln!(out, "  properties: {}", run.properties.join(" "))?;
     }
@@ -82,13 +86,31 @@ pub(crate) fn tell(
 pub(crate) fn tell_entries(entries: &[EntryBody], out: &mut dyn Write) -> io::Result<()> {
     // What the notifications that name a command are about.
     let mut subjects: HashMap<u32, String> = HashMap::new();
+    let mut now: Option<Time> = None;
     for entry in entries {
+        if let (Some(at), Some(before)) = (entry.at, now)
+            && day(at) != day(before)
+        {
+            writeln!(out, "{}", day(at))?;
+        }
+        now = entry.at.or(now);
         let at = entry.at.map(time_of_day).unwrap_or_default();
-        if let Some(what) = sentence(entry, &mut subjects) {
+        if let Some(what) = sentence(entry, now, &mut subjects) {
             writeln!(out, "{at:<12}  {what}")?;
         }
     }
     Ok(())
+}
+
+/// A time, with its date if that is not the date of `now`: what is due tomorrow must not look past.
+fn seen_from(now: Option<Time>, at: Option<Time>) -> String {
+    let Some(at) = at else {
+        return String::new();
+    };
+    match now {
+        Some(now) if day(now) == day(at) => time_of_day(at),
+        _ => format!("{} {}", day(at), time_of_day(at)),
+    }
 }
 
 /// A failure and what caused it.
@@ -115,7 +137,11 @@ fn failure_line(failure: &FailureBody) -> String {
 }
 
 /// What an entry says; nothing for marks that only matter to a replay.
-fn sentence(entry: &EntryBody, subjects: &mut HashMap<u32, String>) -> Option<String> {
+fn sentence(
+    entry: &EntryBody,
+    now: Option<Time>,
+    subjects: &mut HashMap<u32, String>,
+) -> Option<String> {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let json = |field: &Option<Box<RawValue>>| value_or_null(field.as_deref());
     let failure = entry.failure.as_ref().map(failure_line);
@@ -140,10 +166,7 @@ fn sentence(entry: &EntryBody, subjects: &mut HashMap<u32, String>) -> Option<St
         "task_completed" => format!("{} completed: {}", subject("task"), json(&entry.result)),
         "task_failed" => format!("{} failed: {}", subject("task"), failure?),
         "task_cancel_requested" => format!("{} asked to end", subject("task")),
-        "timer_set" => format!(
-            "timer #{number} set for {}",
-            entry.due_at.map(time_of_day).unwrap_or_default()
-        ),
+        "timer_set" => format!("timer #{number} set for {}", seen_from(now, entry.due_at)),
         "timer_fired" => format!("timer #{number} fired"),
         "timer_cancelled" => format!("timer #{number} no longer needed"),
         "signal" => format!("signal {}: {}", text(&entry.channel), json(&entry.value)),
@@ -217,3 +240,6 @@ fn value(json: &RawValue) -> String {
 fn value_or_null(json: Option<&RawValue>) -> String {
     json.map_or_else(|| "null".to_owned(), value)
 }
+
+#[cfg(test)]
+mod tests;

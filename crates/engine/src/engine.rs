@@ -189,6 +189,12 @@ impl Engine {
         list::list_destinations(self.node()).await
     }
 
+    /// How long ended runs and settled jobs are kept, in milliseconds.
+    #[must_use]
+    pub fn retention_ms(&self) -> u64 {
+        self.node().bounds.retention_ms
+    }
+
     /// The sum of all shards' counters; what can no longer be asked for counts nothing.
     pub async fn counters(&self) -> Counters {
         list::counters(self.node()).await.unwrap_or_default()

@@ -41,12 +41,13 @@ pub(crate) struct Node {
     ended: AtomicBool,
 }
 
-/// How much may wait where.
+/// How much may wait where, and how long what has ended is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) mailbox_bytes: usize,
     pub(crate) inbox_inputs: usize,
     pub(crate) inbox_bytes: usize,
+    pub(crate) retention_ms: u64,
 }
 
 impl Node {

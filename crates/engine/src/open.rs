@@ -58,6 +58,7 @@ pub(crate) fn open(
         mailbox_bytes: config.mailbox_bytes_max,
         inbox_inputs: config.inbox_inputs_max,
         inbox_bytes: config.inbox_bytes_max,
+        retention_ms: config.retention_ms,
     };
     let node = Arc::new(Node::new(
         shards,

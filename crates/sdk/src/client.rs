@@ -1,6 +1,7 @@
 //! The client: starts runs, talks to them, and waits for their results.
 
 mod error;
+mod many;
 mod method;
 mod query;
 mod requests;
@@ -114,17 +115,6 @@ impl Client {
     pub async fn list(&self, filter: RunFilter) -> Result<Vec<Run>, ClientError> {
         match self.request(Op::ListRuns(filter)).await? {
             Reply::Runs { runs, .. } => Ok(runs),
-            other => Err(ClientError::unexpected(&other)),
-        }
-    }
-
-    /// How many runs match `filter`.
-    ///
-    /// # Errors
-    /// A refusal by the engine, or a lost connection.
-    pub async fn count(&self, filter: RunFilter) -> Result<u64, ClientError> {
-        match self.request(Op::Count(filter)).await? {
-            Reply::Counted { count, .. } => Ok(count),
             other => Err(ClientError::unexpected(&other)),
         }
     }

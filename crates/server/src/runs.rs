@@ -65,7 +65,10 @@ pub(crate) async fn list(State(app): State<Arc<App>>, Asked(pairs): Asked<Pairs>
     let query = RunQuery::parse(pairs)?;
     match app.ask(Op::ListRuns(query.filter()?)).await? {
         Reply::Runs { runs, next } => json(&RunPage {
-            runs: runs.iter().map(RunBody::from).collect(),
+            runs: runs
+                .iter()
+                .map(|run| RunBody::from(run).kept_for(app.engine.retention_ms()))
+                .collect(),
             next_cursor: next.map(|next| query.next_cursor(next)),
         }),
         other => Err(unexpected(&other).into()),
@@ -92,7 +95,7 @@ pub(crate) async fn show(
 ) -> Answer {
     let run = name::run(&workflow, &id)?;
     let mut body = match app.ask(Op::DescribeRun { run: run.clone() }).await? {
-        Reply::Run(run) => RunBody::from(&*run),
+        Reply::Run(run) => RunBody::from(&*run).kept_for(app.engine.retention_ms()),
         other => return Err(unexpected(&other).into()),
     };
     body.waits = Some(match app.ask(Op::Waits { run }).await? {

@@ -36,6 +36,7 @@ fn a_run_is_started_and_told_as_a_story() {
         Greet/order-42  completed
           version 1, tags: country:DE
           began <date> UTC, ended after <span>
+          kept until <date> UTC
           result: "hello you"
 
         <time>  began with "you"
