@@ -9,5 +9,6 @@ mod contract;
 mod house;
 mod kit;
 mod programs;
+mod rewind;
 mod runs;
 mod tasks;
