@@ -124,6 +124,7 @@ mod invocation;
 mod joining;
 mod ledger;
 pub mod link;
+mod method_call;
 mod nonce;
 mod payload;
 mod prop;
@@ -143,7 +144,7 @@ mod worker;
 mod workflow;
 
 pub use call::{Call, Stub, TaskHandle};
-pub use channel::{Channel, Recv, RecvError, RecvTimeout};
+pub use channel::{Channel, Recv, RecvError, RecvTimeout, Signals};
 pub use client::{
     CallRun, Client, ClientError, MethodRun, QueryRun, RunError, RunHandle, SendSignal, StartRun,
     UntypedCall, UntypedRun,
@@ -154,6 +155,7 @@ pub use error::{Cancelled, Error, Result};
 pub use fault::{Fault, Report};
 pub use invocation::{Invocation, Question};
 pub use link::Endpoint;
+pub use method_call::{MethodCall, MethodHandle};
 pub use prop::Prop;
 pub use retry::Retry;
 pub use saga::Saga;

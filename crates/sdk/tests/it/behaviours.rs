@@ -2,4 +2,5 @@
 //! shown with futures kept between turns and with every turn replayed.
 
 mod branches;
+mod channels;
 mod queries;

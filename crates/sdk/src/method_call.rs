@@ -1,0 +1,155 @@
+//! Calling methods from workflow code: of another run, or of the run's own.
+//!
+//! A call is a command like a task's. The method runs as a branch of its own in the run that is called, and its result comes
+//! back when it has returned; a refusal comes back in the same way.
+
+use crate::cx::Cx;
+use crate::error::Error;
+use crate::fault::{Fault, cancelled_failure};
+use crate::invocation::Invocation;
+use crate::ledger::{Settled, WaitId};
+use crate::payload;
+use crate::workflow::Workflow;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use trunkline_api::core::entry::Command;
+use trunkline_api::core::failure::Failure;
+use trunkline_api::core::ids::RunId;
+use trunkline_api::core::payload::{Name, Payload};
+
+impl Cx {
+    /// Calls a method of the run `id` of `W`, which may be this run: `cx.call_run::<Cart, _, _>("7", |w| w.add(item)).await?`.
+    pub fn call_run<W: Workflow, T, E>(
+        &self,
+        id: impl Into<Name>,
+        method: impl FnOnce(&W::Stub) -> Invocation<T, E>,
+    ) -> MethodCall<T, E> {
+        let Invocation { method, input, .. } = method(&W::Stub::default());
+        MethodCall {
+            cx: self.clone(),
+            run: RunId::new(W::NAME, id),
+            method: Name::from(method),
+            input,
+            types: PhantomData,
+        }
+    }
+
+    /// Calls a method of this very run, as a branch of its own: `cx.call_self::<Cart, _, _>(|w| w.add(item)).start()`.
+    pub fn call_self<W: Workflow, T, E>(
+        &self,
+        method: impl FnOnce(&W::Stub) -> Invocation<T, E>,
+    ) -> MethodCall<T, E> {
+        self.call_run::<W, T, E>(self.run_id().id.clone(), method)
+    }
+}
+
+/// A method of a run to be called. Await it, or [`start`](Self::start) it.
+#[must_use = "nothing is called until it is awaited or started"]
+pub struct MethodCall<T, E> {
+    cx: Cx,
+    run: RunId,
+    method: Name,
+    input: Result<Payload, Failure>,
+    types: PhantomData<fn() -> (T, E)>,
+}
+
+impl<T, E> MethodCall<T, E> {
+    /// Calls the method, and gives a handle to await it later.
+    pub fn start(self) -> MethodHandle<T, E> {
+        let (run, method) = (self.run, self.method);
+        let state = match self.input {
+            Err(failure) => State::Refused(failure),
+            Ok(input) => {
+                let ledger = &self.cx.ledger;
+                State::Waiting(ledger.schedule_task(|command| Command::CallMethod {
+                    command,
+                    run,
+                    method,
+                    input,
+                }))
+            }
+        };
+        MethodHandle {
+            cx: self.cx,
+            state,
+            types: PhantomData,
+        }
+    }
+
+    /// Calls the method and forgets it.
+    pub fn detach(self) {
+        drop(self.start());
+    }
+}
+
+impl<T: DeserializeOwned, E: Fault> IntoFuture for MethodCall<T, E> {
+    type Output = Result<T, Error>;
+    type IntoFuture = MethodHandle<T, E>;
+
+    fn into_future(self) -> MethodHandle<T, E> {
+        self.start()
+    }
+}
+
+impl<T, E> fmt::Debug for MethodCall<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MethodCall({}, {})", self.run, self.method)
+    }
+}
+
+/// A method that was called. The method's own error is found with [`Error::downcast`].
+#[must_use = "the method goes on, and its result is lost; call `detach` on the call to say that this is meant"]
+pub struct MethodHandle<T, E> {
+    cx: Cx,
+    state: State,
+    types: PhantomData<fn() -> (T, E)>,
+}
+
+enum State {
+    Waiting(WaitId),
+    /// The argument could not be written, so that nothing was called.
+    Refused(Failure),
+    Done,
+}
+
+impl<T: DeserializeOwned, E: Fault> Future for MethodHandle<T, E> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = match &self.state {
+            State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Settled::Completed(value)) => payload::decode(&value),
+                Poll::Ready(Settled::Failed(failure)) => Err(failure),
+                Poll::Ready(_) => Err(cancelled_failure()),
+            },
+            State::Refused(failure) => Err(failure.clone()),
+            // A finished future that is polled again stays silent.
+            State::Done => return Poll::Pending,
+        };
+        self.state = State::Done;
+        Poll::Ready(result.map_err(Error::from_failure))
+    }
+}
+
+impl<T, E> Drop for MethodHandle<T, E> {
+    fn drop(&mut self) {
+        if let State::Waiting(wait) = self.state {
+            self.cx.ledger.let_go(wait);
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for MethodHandle<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Waiting(wait) => write!(f, "MethodHandle({wait})"),
+            State::Refused(_) => f.write_str("MethodHandle(refused)"),
+            State::Done => f.write_str("MethodHandle(done)"),
+        }
+    }
+}
