@@ -3,4 +3,5 @@
 
 mod branches;
 mod channels;
+mod patches;
 mod queries;
