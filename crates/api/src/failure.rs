@@ -1,9 +1,10 @@
 //! Failures as users see them: the whole chain of causes.
 
-use crate::core::failure::{Failure, FailureKind};
+use crate::core::failure::{Failure, FailureKind, Site};
 use crate::json::json_of;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 
 /// Why a task or run did not succeed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,9 +20,63 @@ pub struct FailureBody {
     pub detail: Option<Box<RawValue>>,
     /// True if another attempt cannot help.
     pub non_retryable: bool,
+    /// What it is that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteBody>,
     /// What caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Box<Self>>,
+}
+
+/// What has failed: a task has a service and a name, a run a workflow and an id.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SiteBody {
+    /// The task's service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The run's workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// The run's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The run's method; absent: the one that it began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+}
+
+impl From<&Site> for SiteBody {
+    fn from(site: &Site) -> Self {
+        match site {
+            Site::Task { service, task } => Self {
+                service: Some(service.to_string()),
+                task: Some(task.to_string()),
+                ..Self::default()
+            },
+            Site::Run { run, method } => Self {
+                workflow: Some(run.workflow.to_string()),
+                id: Some(run.id.to_string()),
+                method: method.as_ref().map(ToString::to_string),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+impl fmt::Display for SiteBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        if self.task.is_some() {
+            return write!(f, "task {}.{}", text(&self.service), text(&self.task));
+        }
+        if let Some(method) = &self.method {
+            write!(f, "method {method} of ")?;
+        }
+        write!(f, "run {}/{}", text(&self.workflow), text(&self.id))
+    }
 }
 
 /// The class of a failure.
@@ -54,6 +109,7 @@ impl From<&Failure> for FailureBody {
             message: failure.message.as_str().to_owned(),
             detail: failure.detail.as_ref().map(json_of),
             non_retryable: failure.non_retryable,
+            site: failure.site.as_deref().map(SiteBody::from),
             cause: failure
                 .cause
                 .as_deref()

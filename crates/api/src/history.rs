@@ -3,7 +3,8 @@
 //! Which fields an entry has depends on its `type`. It is one struct and not an enum, because a user's JSON must pass
 //! through untouched, and a tagged enum would take it apart.
 
-use crate::core::entry::{Command, Entry, Meta, Notification, Outcome, TaskOptions};
+use crate::core::entry::{Command, Entry, Meta, Notification, OnParentEnd, Outcome, TaskOptions};
+use crate::core::ids::{CommandId, RunId};
 use crate::core::payload::Payload;
 use crate::egress::RetryBody;
 use crate::failure::FailureBody;
@@ -97,6 +98,34 @@ entry_body! {
     grace_ms: u64,
     /// `task_scheduled`: what the attempts know from the beginning.
     meta: BTreeMap<String, Box<RawValue>>,
+    /// `child_scheduled`, `signal_sent`, `cancel_sent`: the other run's workflow.
+    workflow: String,
+    /// `child_scheduled`, `signal_sent`, `cancel_sent`: the other run's id.
+    id: String,
+    /// `child_scheduled`: what becomes of it when its parent ends.
+    on_parent_end: OnParentEndBody,
+}
+
+/// What becomes of a child whose parent ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnParentEndBody {
+    /// It is asked to cancel.
+    Cancel,
+    /// It goes on by itself.
+    Abandon,
+    /// It is ended without asking its code.
+    Terminate,
+}
+
+impl From<OnParentEnd> for OnParentEndBody {
+    fn from(policy: OnParentEnd) -> Self {
+        match policy {
+            OnParentEnd::Cancel => Self::Cancel,
+            OnParentEnd::Abandon => Self::Abandon,
+            OnParentEnd::Terminate => Self::Terminate,
+        }
+    }
 }
 
 impl EntryBody {
@@ -192,6 +221,18 @@ impl EntryBody {
                 run: source.as_ref().map(ToString::to_string),
                 ..Self::of_kind("rewound")
             },
+            Notification::ChildStarted { command } => Self {
+                command: Some(command.0),
+                ..Self::of_kind("child_started")
+            },
+            Notification::ChildEnded { command, outcome } => Self {
+                command: Some(command.0),
+                ..Self::of_outcome(["child_completed", "child_failed"], outcome)
+            },
+            Notification::Answered { command, outcome } => Self {
+                command: Some(command.0),
+                ..Self::of_outcome(["answered", "refused"], outcome)
+            },
         }
     }
 
@@ -249,6 +290,45 @@ impl EntryBody {
                 command: Some(target.0),
                 ..Self::of_kind("task_cancel_requested")
             },
+            Command::StartChild {
+                command,
+                run,
+                input,
+                options,
+                ..
+            } => Self {
+                input: Some(json_of(input)),
+                tags: (!options.tags.is_empty())
+                    .then(|| options.tags.iter().map(ToString::to_string).collect()),
+                on_parent_end: Some(OnParentEndBody::from(options.on_parent_end)),
+                ..Self::of_other("child_scheduled", *command, run)
+            },
+            Command::CancelChild { target } => Self {
+                command: Some(target.0),
+                ..Self::of_kind("child_cancelled")
+            },
+            Command::SignalRun {
+                command,
+                run,
+                channel,
+                payload,
+            } => Self {
+                channel: Some(channel.to_string()),
+                value: Some(json_of(payload)),
+                ..Self::of_other("signal_sent", *command, run)
+            },
+            Command::CancelRun {
+                command,
+                run,
+                reason,
+            } => Self {
+                reason: Some(reason.to_string()),
+                ..Self::of_other("cancel_sent", *command, run)
+            },
+            Command::ContinueAsNew { input, .. } => Self {
+                input: Some(json_of(input)),
+                ..Self::of_kind("continued_as_new")
+            },
             Command::Finish { outcome } => Self::of_outcome(["finished", "finished"], outcome),
             Command::Patch { name } => Self {
                 name: Some(name.to_string()),
@@ -270,6 +350,16 @@ impl EntryBody {
                 input: Some(json_of(input)),
                 ..Self::of_kind("method_call_sent")
             },
+        }
+    }
+
+    /// Something that is asked of another run.
+    fn of_other(kind: &str, command: CommandId, run: &RunId) -> Self {
+        Self {
+            command: Some(command.0),
+            workflow: Some(run.workflow.to_string()),
+            id: Some(run.id.to_string()),
+            ..Self::of_kind(kind)
         }
     }
 

@@ -130,8 +130,13 @@ pub(crate) fn tell_failure(
 }
 
 fn failure_line(failure: &FailureBody) -> String {
+    // Where a failure came from is news beside its message, unless that says it.
+    let site = match &failure.site {
+        Some(site) if site.task.is_some() => format!(" (in {site})"),
+        _ => String::new(),
+    };
     shortened(
-        &format!("{}: {}", failure.name, failure.message),
+        &format!("{}: {}{site}", failure.name, failure.message),
         2 * VALUE_CHARS_MAX,
     )
 }
@@ -216,6 +221,41 @@ fn sentence(
         "method_completed" => format!("{} returned {}", subject("call"), json(&entry.result)),
         "method_failed" => format!("{} failed: {}", subject("call"), failure?),
         "patched" => format!("takes the new way at {}", text(&entry.name)),
+        "child_scheduled" => {
+            let subject = format!(
+                "child #{number} {}/{}",
+                text(&entry.workflow),
+                text(&entry.id)
+            );
+            let sentence = format!("{subject} to be started, with {}", json(&entry.input));
+            subjects.insert(number, subject);
+            sentence
+        }
+        "child_started" => format!("{} started", subject("child")),
+        "child_completed" => format!("{} completed: {}", subject("child"), json(&entry.result)),
+        "child_failed" => format!("{} failed: {}", subject("child"), failure?),
+        "child_cancelled" => format!("{} asked to cancel", subject("child")),
+        "signal_sent" => {
+            let run = format!("{}/{}", text(&entry.workflow), text(&entry.id));
+            let channel = text(&entry.channel);
+            let sentence = format!(
+                "signal #{number} {channel} sent to {run}: {}",
+                json(&entry.value)
+            );
+            subjects.insert(number, format!("signal #{number} to {run}"));
+            sentence
+        }
+        "cancel_sent" => {
+            let run = format!("{}/{}", text(&entry.workflow), text(&entry.id));
+            subjects.insert(number, format!("request #{number} to {run}"));
+            format!(
+                "request #{number}: {run} is to cancel: {}",
+                text(&entry.reason)
+            )
+        }
+        "answered" => format!("{} was taken", subject("request")),
+        "refused" => format!("{} was refused: {}", subject("request"), failure?),
+        "continued_as_new" => format!("goes on as new, with {}", json(&entry.input)),
         "cancel_requested" => format!("asked to cancel: {}", text(&entry.reason)),
         "rewound" => {
             let dropped = entry.dropped.unwrap_or_default();

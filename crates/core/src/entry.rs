@@ -11,6 +11,7 @@ use crate::egress::NewJob;
 use crate::failure::Failure;
 use crate::ids::{CommandId, Nonce, RunId};
 use crate::payload::{Name, Payload};
+use crate::peer::OnConflict;
 use crate::policy::RetryPolicy;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
@@ -139,6 +140,33 @@ pub enum Notification {
         /// The run whose history this was, if this is a fork.
         #[n(2)]
         source: Option<RunId>,
+    },
+    /// A child has been accepted. Only told to code that wants to know.
+    #[n(7)]
+    ChildStarted {
+        /// The command that started it.
+        #[n(0)]
+        command: CommandId,
+    },
+    /// A child has ended, or could not be started.
+    #[n(8)]
+    ChildEnded {
+        /// The command that started it.
+        #[n(0)]
+        command: CommandId,
+        /// How it ended.
+        #[n(1)]
+        outcome: Outcome,
+    },
+    /// What was asked of another run was done there, or was refused.
+    #[n(9)]
+    Answered {
+        /// The command that asked.
+        #[n(0)]
+        command: CommandId,
+        /// `null`, or why not.
+        #[n(1)]
+        outcome: Outcome,
     },
 }
 
@@ -275,6 +303,82 @@ pub enum Command {
         #[n(0)]
         target: CommandId,
     },
+    /// Start a run that belongs to this one. Answered by `ChildEnded`.
+    #[n(10)]
+    StartChild {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// Workflow and id.
+        #[n(1)]
+        run: RunId,
+        /// The version; absent: the newest that a worker registered. The engine fills it in.
+        #[n(2)]
+        version: Option<u32>,
+        /// The workflow's argument.
+        #[n(3)]
+        input: Payload,
+        /// How it is started, and what becomes of it.
+        #[n(4)]
+        options: ChildOptions,
+    },
+    /// Send a signal to another run, or to this one. Answered by `Answered`.
+    #[n(11)]
+    SignalRun {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// The run.
+        #[n(1)]
+        run: RunId,
+        /// The channel.
+        #[n(2)]
+        channel: Name,
+        /// The value.
+        #[n(3)]
+        payload: Payload,
+    },
+    /// Ask another run to cancel. Answered by `Answered`.
+    #[n(13)]
+    CancelRun {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// The run.
+        #[n(1)]
+        run: RunId,
+        /// Why, for a person.
+        #[n(2)]
+        reason: Name,
+    },
+    /// The run goes on as if it had been started anew, with an empty history. Always the last command.
+    #[n(14)]
+    ContinueAsNew {
+        /// The argument from here on.
+        #[n(0)]
+        input: Payload,
+        /// The version from here on; absent: as before.
+        #[n(1)]
+        version: Option<u32>,
+        /// Entries of the history that come along: signals that turns have consumed and the code has not received.
+        #[n(2)]
+        carry: Vec<u32>,
+    },
+    /// The code no longer waits for child `target`, because the run was asked to cancel: the child is asked too.
+    #[n(23)]
+    CancelChild {
+        /// The `StartChild` command.
+        #[n(0)]
+        target: CommandId,
+    },
+}
+
+impl Notification {
+    /// True for what comes from outside and not as the answer to a command: it is not lost when a run continues as new.
+    #[must_use]
+    pub fn is_from_outside(&self) -> bool {
+        matches!(self, Self::Signal { .. } | Self::CancelRequested { .. })
+    }
 }
 
 /// How a task attempt, a step or a run ended.
@@ -328,4 +432,40 @@ impl TaskOptions {
     pub fn grace_ms(&self) -> u64 {
         self.grace_ms.unwrap_or(Self::GRACE_MS)
     }
+}
+
+/// How a child is started, and what becomes of it when its parent ends.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct ChildOptions {
+    /// Its tags.
+    #[n(0)]
+    pub tags: Vec<Name>,
+    /// What to do if the id is taken.
+    #[n(1)]
+    pub on_conflict: OnConflict,
+    /// What becomes of it when its parent ends, or continues as new, before it has ended.
+    #[n(2)]
+    pub on_parent_end: OnParentEnd,
+    /// How long it may take, in milliseconds.
+    #[n(3)]
+    pub timeout_ms: Option<u64>,
+    /// True: the code wants `ChildStarted`.
+    #[n(4)]
+    pub announce: Option<bool>,
+}
+
+/// What becomes of a child whose parent ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum OnParentEnd {
+    /// It is asked to cancel, and cleans up.
+    #[default]
+    #[n(0)]
+    Cancel,
+    /// Nothing: it goes on by itself.
+    #[n(1)]
+    Abandon,
+    /// It is ended without asking its code.
+    #[n(2)]
+    Terminate,
 }

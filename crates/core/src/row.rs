@@ -9,6 +9,7 @@
 //! rp shard:2 run:16 name               a property                    payload
 //! ta shard:2 run:16 command:4          a task that has not ended     shard::TaskRow
 //! ti shard:2 run:16 command:4          a timer that is set           Timestamp
+//! ch shard:2 run:16 command:4          a child that has not ended    shard::ChildRow
 //! ed shard:2 name                      a destination                 shard::DestinationRow
 //! el shard:2 destination 00 lane       a lane's last number          u64
 //! ej shard:2 destination 00 job:16     a job                         egress::Job
@@ -48,6 +49,8 @@ pub enum Kind {
     Task,
     /// A timer that is set.
     Timer,
+    /// A child of a run that has not ended.
+    Child,
     /// A destination.
     Destination,
     /// The last number given out in a lane.
@@ -72,12 +75,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Run,
         Self::History,
         Self::Property,
         Self::Task,
         Self::Timer,
+        Self::Child,
         Self::Destination,
         Self::Lane,
         Self::Job,
@@ -99,6 +103,7 @@ impl Kind {
             Self::Property => b"rp",
             Self::Task => b"ta",
             Self::Timer => b"ti",
+            Self::Child => b"ch",
             Self::Destination => b"ed",
             Self::Lane => b"el",
             Self::Job => b"ej",
@@ -191,6 +196,21 @@ impl Keys {
             Kind::Timer,
             &[&run.0.to_be_bytes(), &command.0.to_be_bytes()],
         )
+    }
+
+    /// A child of a run.
+    #[must_use]
+    pub fn child(self, run: RunKey, command: CommandId) -> Vec<u8> {
+        self.key(
+            Kind::Child,
+            &[&run.0.to_be_bytes(), &command.0.to_be_bytes()],
+        )
+    }
+
+    /// The range of a run's children.
+    #[must_use]
+    pub fn children(self, run: RunKey) -> (Vec<u8>, Vec<u8>) {
+        self.under(Kind::Child, &[&run.0.to_be_bytes()])
     }
 
     /// A destination.

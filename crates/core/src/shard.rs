@@ -9,12 +9,15 @@
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
 
 mod bulk;
+mod children;
+mod continues;
 mod cut;
 mod egress;
 mod history;
 mod hot;
 mod invariants;
 mod jobs;
+mod kinship;
 mod lingering;
 mod lists;
 mod mail;
@@ -51,8 +54,10 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 pub use bulk::BulkRow;
+pub use children::ChildRow;
 pub use egress::DestinationRow;
 pub use invariants::INVARIANTS;
+pub use kinship::{KINSHIP, check_kinship};
 pub use task_table::TaskRow;
 
 /// What a shard needs to know about the node it is on.

@@ -486,9 +486,35 @@ fn check_command(command: &Command) -> Checked {
             check_payload("the argument", input)
         }
         Command::Patch { name } => check_name("the patch", name),
-        Command::StartTimer { .. } | Command::CancelTimer { .. } | Command::CancelTask { .. } => {
-            Ok(())
+        Command::StartChild {
+            run,
+            input,
+            options,
+            ..
+        } => {
+            check_run(run)?;
+            check_payload("the child's input", input)?;
+            check_tags(&options.tags)
         }
+        Command::SignalRun {
+            run,
+            channel,
+            payload,
+            ..
+        } => {
+            check_run(run)?;
+            check_name("the channel", channel)?;
+            check_payload("the signal", payload)
+        }
+        Command::CancelRun { run, reason, .. } => {
+            check_run(run)?;
+            check_text("the reason", reason)
+        }
+        Command::ContinueAsNew { input, .. } => check_payload("the next input", input),
+        Command::StartTimer { .. }
+        | Command::CancelTimer { .. }
+        | Command::CancelTask { .. }
+        | Command::CancelChild { .. } => Ok(()),
     }
 }
 

@@ -54,6 +54,7 @@ pub mod state;
 mod stats;
 mod thread;
 pub mod upkeep;
+mod versions;
 mod virtual_clock;
 mod weight;
 mod workflows;

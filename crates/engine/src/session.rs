@@ -71,7 +71,8 @@ impl Session {
 
     fn report(&self, run: RunKey, report: FromPeer, sorted: &mut Sorted<'_>) {
         let shard = run.shard(sorted.node.shards);
-        let report = door::mend(report);
+        let mut report = door::mend(report);
+        crate::versions::fill_in(&sorted.node.workflows, &mut report);
         self.peer.touches(shard);
         sorted.input(
             shard,

@@ -79,6 +79,8 @@ pub(crate) fn of_turn(turn: &TurnDone) -> usize {
         64 + match command {
             Command::ScheduleTask { input, .. } => input.len(),
             Command::SetProperty { value, .. } => value.len(),
+            Command::StartChild { input, .. } | Command::ContinueAsNew { input, .. } => input.len(),
+            Command::SignalRun { payload, .. } => payload.len(),
             Command::CreateJob { job, .. } => of_job(job),
             Command::Finish { outcome } | Command::MethodReturned { outcome, .. } => {
                 of_outcome(outcome)

@@ -1,15 +1,19 @@
 //! What workflow code has in its hand: the handle to its run.
 
 use crate::call::{Call, Stub};
+use crate::child::Child;
+use crate::continuing::ContinueAsNew;
 use crate::egress::JobBuilder;
 use crate::error::{Cancelled, Error, Result};
 use crate::ledger::{Ledger, Settled, WaitId};
+use crate::other::OtherRun;
 use crate::payload;
 use crate::saga::Saga;
 use crate::shield::Shield;
 use crate::span::whole_ms;
 use crate::step::Step;
 use crate::timer::Sleep;
+use crate::workflow::Workflow;
 use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,6 +70,51 @@ impl Cx {
         input: &(impl Serialize + ?Sized),
     ) -> Call<T, E> {
         Call::new(self, service.into(), task.into(), input)
+    }
+
+    /// A child: a run that this one starts and that belongs to it.
+    ///
+    /// ```
+    /// # use trunkline::prelude::*;
+    /// # #[workflow] async fn delivery(cx: Cx, label: u32) -> Result<String> { Ok(label.to_string()) }
+    /// # async fn workflow(cx: Cx) -> Result<()> {
+    /// let parcel = cx.child::<delivery>("dlv-42").timeout(days(3)).start(7);
+    /// cx.sleep(secs(1)).await?;
+    /// let tracking = parcel.await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn child<W: Workflow>(&self, id: impl Into<Name>) -> Child<W> {
+        Child::new(self, id.into())
+    }
+
+    /// Another run of the workflow `W`, or this one, whoever started it: to send it signals or ask it to cancel.
+    #[must_use]
+    pub fn other<W: Workflow>(&self, id: impl Into<Name>) -> OtherRun<W> {
+        OtherRun::new(self, RunId::new(W::NAME, id))
+    }
+
+    /// The same for a workflow that has no type here.
+    #[must_use]
+    pub fn other_named(&self, workflow: impl Into<Name>, id: impl Into<Name>) -> OtherRun<()> {
+        OtherRun::new(self, RunId::new(workflow, id))
+    }
+
+    /// Goes on as if the run had been started anew with `input`: `return cx.continue_as_new::<Self>(input).await`.
+    ///
+    /// The run keeps its id, tags and properties, who waits for it, and its time-out; its history begins anew, and so do the code's
+    /// variables: a [`Prop`](crate::Prop) has no value here until it is set, while clients still read the last one. Signals that were not
+    /// received come along. Tasks, timers and steps that are open are dropped, children treated as when a run ends.
+    ///
+    /// The new generation runs the version of `W`: name a later one to move on to it.
+    ///
+    /// # Panics
+    /// If `W` is another workflow, or the input cannot be written as JSON. The run is then paused.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an argument is handed over, as in a call of the code itself"
+    )]
+    pub fn continue_as_new<W: Workflow>(&self, input: W::Input) -> ContinueAsNew<W> {
+        ContinueAsNew::new(self, &input)
     }
 
     /// Waits so long, and not a millisecond less, whatever happens to workers and servers meanwhile.
@@ -162,7 +211,7 @@ impl Cx {
         self.ledger.identity.version
     }
 
-    /// When the run was accepted.
+    /// When the run was accepted, or last continued as new.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
         self.ledger.identity.started_at

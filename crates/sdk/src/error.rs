@@ -79,6 +79,11 @@ impl Error {
         None
     }
 
+    /// The failure, what caused it, and so on to the root: each says what it is that failed, as far as that is known.
+    pub fn chain(&self) -> impl Iterator<Item = &Failure> {
+        self.failure().chain()
+    }
+
     /// True if it stands for a cancellation of the run. Returned from a workflow it ends the run as cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

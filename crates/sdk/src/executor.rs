@@ -216,6 +216,10 @@ impl Execution {
                     self.main = None;
                     return Ok(());
                 }
+                Ok(Poll::Pending) if self.ledger.is_continuing() => {
+                    self.main = None;
+                    return Ok(());
+                }
                 Ok(Poll::Pending) if !self.flag.is_woken() => return self.check_rest(None),
                 Ok(Poll::Pending) => {}
             }
@@ -288,12 +292,15 @@ impl Execution {
         }
     }
 
-    /// A turn is over. The run ends with it if its own code and all its methods have returned.
+    /// A turn is over. The run ends with it, or goes on as new, if its own code and all its methods have returned.
     pub(crate) fn end_turn(&mut self) {
-        if self.methods.is_empty()
-            && let Some(outcome) = self.outcome.take()
-        {
-            self.ledger.record(Command::Finish { outcome });
+        if !self.methods.is_empty() {
+            return;
+        }
+        let outcome = self.outcome.take();
+        let finish = || outcome.map(|outcome| Command::Finish { outcome });
+        if let Some(last) = self.ledger.continuation().or_else(finish) {
+            self.ledger.record(last);
             self.finished = true;
             self.discard();
         }

@@ -74,6 +74,14 @@ impl fmt::Debug for Report {
 
 impl StdError for Report {}
 
+/// The code of Trunkline that a failure is called by.
+pub(crate) fn code_of(failure: &Failure) -> Option<Code> {
+    let codes = Code::ALL.iter().copied();
+    codes
+        .into_iter()
+        .find(|code| *failure.name == *code.to_string())
+}
+
 /// The failure in one line: its message, and what caused it.
 pub(crate) fn write_failure(failure: &Failure, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if failure.message.is_empty() {

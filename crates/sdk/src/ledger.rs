@@ -8,6 +8,7 @@
 
 mod patches;
 mod reading;
+mod relations;
 mod signals;
 
 use crate::step::StepClosure;
@@ -70,6 +71,8 @@ impl From<Outcome> for Settled {
 enum Kind {
     Task,
     Step,
+    /// A child; with true a request to cancel goes on to it.
+    Child(bool),
     Timer,
     /// A receive or a wait for cancellation: nothing in the outside world stands for it.
     Local,
@@ -122,6 +125,9 @@ struct Inner {
     cancel_owed: Vec<Branch>,
     shields: u32,
     steps: BTreeMap<u32, StepClosure>,
+    /// The index of the entry that is being taken in.
+    index: u32,
+    continuing: Option<relations::Continuing>,
 }
 
 impl Inner {
@@ -129,7 +135,7 @@ impl Inner {
         let Some(wait) = self.waits.get_mut(&id) else {
             return;
         };
-        if wait.open && matches!(wait.kind, Kind::Task | Kind::Step) {
+        if wait.open && matches!(wait.kind, Kind::Task | Kind::Step | Kind::Child(_)) {
             wait.waiter = Waiter::Detached;
             return;
         }
@@ -175,6 +181,8 @@ impl Ledger {
                 cancel_owed: Vec::new(),
                 shields: 0,
                 steps: BTreeMap::new(),
+                index: 0,
+                continuing: None,
             }),
         })
     }
@@ -279,7 +287,7 @@ impl Ledger {
         };
         if matches!(wait.waiter, Waiter::Settled(_)) {
             let taken = std::mem::replace(&mut wait.waiter, Waiter::Detached);
-            inner.let_go(id);
+            inner.looked_at(id);
             if let Waiter::Settled(settled) = taken {
                 return Poll::Ready(settled);
             }
@@ -290,7 +298,8 @@ impl Ledger {
             && inner.waits.contains_key(&id)
         {
             inner.cancel_owed.retain(|owed| *owed != branch);
-            inner.let_go(id);
+            inner.cancel_child(id);
+            inner.looked_at(id);
             return Poll::Ready(Settled::Cancelled);
         }
         let Some(wait) = inner.waits.get_mut(&id) else {
@@ -321,7 +330,7 @@ impl Ledger {
     pub(crate) fn set_time(&self, logical_now: Option<Timestamp>, clock: Timestamp) {
         let mut inner = self.inner.borrow_mut();
         if let Some(now) = logical_now {
-            inner.logical_now = now;
+            inner.logical_now = now.max(inner.logical_now);
         }
         inner.clock = clock.max(inner.logical_now);
         inner.clock_read = false;
@@ -334,6 +343,7 @@ impl Ledger {
 
     /// Takes one notification in and wakes who waits for it. `Started` is the executor's own affair.
     pub(crate) fn deliver(&self, notification: Notification) {
+        self.note_unseen(&notification);
         match notification {
             Notification::Started { .. } => {}
             Notification::TaskCompleted { command, result } => {
@@ -351,7 +361,10 @@ impl Ledger {
                 channel, payload, ..
             } => self.signal(&channel, payload),
             Notification::CancelRequested { reason } => self.cancel(reason),
-            Notification::MethodEnded { command, outcome } => {
+            Notification::ChildStarted { command } => self.child_started(command),
+            Notification::ChildEnded { command, outcome }
+            | Notification::Answered { command, outcome }
+            | Notification::MethodEnded { command, outcome } => {
                 self.settle(command, Settled::from(outcome));
             }
             // The executor's own affairs.
@@ -370,6 +383,11 @@ impl Ledger {
         let waker = match std::mem::replace(&mut wait.waiter, Waiter::Detached) {
             Waiter::Detached => {
                 inner.waits.remove(&id);
+                None
+            }
+            Waiter::Settled(Settled::Ready) => {
+                // That a child has begun is old news when it has ended.
+                wait.waiter = Waiter::Settled(settled);
                 None
             }
             Waiter::Settled(earlier) => {
@@ -397,6 +415,7 @@ impl Ledger {
     fn cancel(&self, reason: Name) {
         let mut inner = self.inner.borrow_mut();
         inner.cancel_reason.get_or_insert(reason);
+        inner.cancel_children();
         let mut wakers = Vec::new();
         let (mut told, mut shielded) = (Vec::new(), Vec::new());
         for wait in inner.waits.values_mut() {

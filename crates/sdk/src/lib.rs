@@ -114,7 +114,10 @@ extern crate self as trunkline;
 
 mod call;
 mod channel;
+mod child;
+mod child_error;
 mod client;
+mod continuing;
 mod cx;
 mod egress;
 mod error;
@@ -126,6 +129,7 @@ mod ledger;
 pub mod link;
 mod method_call;
 mod nonce;
+mod other;
 mod payload;
 mod prop;
 mod replay;
@@ -145,10 +149,13 @@ mod workflow;
 
 pub use call::{Call, Stub, TaskHandle};
 pub use channel::{Channel, Recv, RecvError, RecvTimeout, Signals};
+pub use child::{Child, ChildHandle};
+pub use child_error::ChildError;
 pub use client::{
     CallRun, Client, ClientError, MethodRun, QueryRun, RunError, RunHandle, SendSignal, StartRun,
     UntypedCall, UntypedRun,
 };
+pub use continuing::ContinueAsNew;
 pub use cx::{CancelledFuture, Cx};
 pub use egress::JobBuilder;
 pub use error::{Cancelled, Error, Result};
@@ -156,6 +163,7 @@ pub use fault::{Fault, Report};
 pub use invocation::{Invocation, Question};
 pub use link::Endpoint;
 pub use method_call::{MethodCall, MethodHandle};
+pub use other::{AskError, Asking, OtherRun};
 pub use prop::Prop;
 pub use retry::Retry;
 pub use saga::Saga;
@@ -166,6 +174,7 @@ pub use task_cx::TaskCx;
 pub use task_error::TaskError;
 pub use timer::Sleep;
 pub use trunkline_api::core;
+pub use trunkline_api::core::entry::OnParentEnd;
 pub use trunkline_api::core::payload::{Name, Payload};
 pub use trunkline_api::core::peer::WhichTimers;
 pub use worker::{RunningWorker, Worker};
@@ -343,8 +352,8 @@ pub use trunkline_macros::Workflow;
 pub mod prelude {
     pub use crate::span::{days, hours, millis, minutes, secs};
     pub use crate::{
-        Cancelled, Channel, Client, Cx, Error, Prop, Result, Retry, Saga, Service, TaskCx,
-        TaskError, Worker, Workflow, join, select, service, try_join, workflow,
+        Cancelled, Channel, ChildError, Client, Cx, Error, OnParentEnd, Prop, Result, Retry, Saga,
+        Service, TaskCx, TaskError, Worker, Workflow, join, select, service, try_join, workflow,
     };
 }
 

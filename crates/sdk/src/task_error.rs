@@ -57,6 +57,11 @@ impl<E> TaskError<E> {
         &self.report().0
     }
 
+    /// The failure, what caused it, and so on to the root: each says what it is that failed, as far as that is known.
+    pub fn chain(&self) -> impl Iterator<Item = &Failure> {
+        self.failure().chain()
+    }
+
     /// True if the run was asked to cancel.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -133,6 +133,10 @@ pub(super) fn fitting(hot: &Hot, notification: Notification) -> (Notification, b
         | Notification::MethodEnded {
             outcome: Outcome::Completed(result),
             ..
+        }
+        | Notification::ChildEnded {
+            outcome: Outcome::Completed(result),
+            ..
         } => result.len(),
         _ => 0,
     };
@@ -149,6 +153,10 @@ pub(super) fn fitting(hot: &Hot, notification: Notification) -> (Notification, b
             outcome: Outcome::Failed(failure),
         },
         Notification::MethodEnded { command, .. } => Notification::MethodEnded {
+            command,
+            outcome: Outcome::Failed(failure),
+        },
+        Notification::ChildEnded { command, .. } => Notification::ChildEnded {
             command,
             outcome: Outcome::Failed(failure),
         },

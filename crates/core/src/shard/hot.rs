@@ -139,6 +139,27 @@ impl Hot {
         }
     }
 
+    /// True if an earlier generation of the run has taken a signal or a call with this nonce.
+    pub(super) fn knows_from_earlier(&self, nonce: Nonce) -> bool {
+        let generation = self.run.generation.as_ref();
+        generation.is_some_and(|generation| generation.nonces.contains(&nonce))
+    }
+
+    /// The rows of the history are gone; nothing is known of it any more, nor of a turn, future or step that came of it.
+    pub(super) fn forget_history(&mut self) {
+        let run = &mut self.run;
+        (run.entries, run.chunks, run.consumed, run.unconsumed) = (0, 0, 0, 0);
+        (run.signals, run.calls, run.history_bytes) = (0, 0, 0);
+        run.open_steps.clear();
+        self.open_chunk.clear();
+        self.open_entries = 0;
+        self.recent.clear();
+        self.nonces = None;
+        self.holder = None;
+        self.steps_with = None;
+        self.changed = true;
+    }
+
     /// How many entries the history has, with those that no chunk holds yet.
     pub(crate) fn entries(&self) -> u32 {
         self.run.entries + self.open_entries

@@ -18,11 +18,11 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 pub const INVARIANTS: [(&str, &str); 9] = [
     (
         "RUN-COUNTS",
-        "a run's counts of open tasks and timers are the numbers of its task and timer rows; its time-out and its start are timers too",
+        "a run's counts of open tasks, timers and children are the numbers of its task, timer and child rows; its time-out and its start are timers too",
     ),
     (
         "RUN-FINAL",
-        "a final run has an outcome and an end, and no timer",
+        "a final run has an outcome and an end, and no timer and no child",
     ),
     (
         "RUN-WAKE",
@@ -89,7 +89,8 @@ impl Shard {
                 return Err(broken("TIMER-INDEXED", format!("{run} {command:?}")));
             }
         }
-        self.check_runs(&io, &tasks, &timers)?;
+        let children = self.count_by_run(&io, Kind::Child);
+        self.check_runs(&io, &tasks, &timers, &children)?;
         self.check_tags(&io)
     }
 
@@ -121,6 +122,7 @@ impl Shard {
         io: &Io<'_>,
         tasks: &BTreeMap<RunKey, usize>,
         timers: &BTreeMap<RunKey, usize>,
+        children: &BTreeMap<RunKey, usize>,
     ) -> Result<(), Violation> {
         let (from, to) = self.keys.all(Kind::Run);
         let mut runs: Vec<(RunKey, Run)> = Vec::new();
@@ -142,8 +144,13 @@ impl Shard {
                     format!("{}: rows {open:?}, {run:?}", run.id),
                 ));
             }
+            let open_children = children.get(key).copied().unwrap_or(0);
+            if open_children != run.open_children.unwrap_or(0) as usize {
+                let detail = format!("{}: {open_children} rows of children, {run:?}", run.id);
+                return Err(broken("RUN-COUNTS", detail));
+            }
             let ended = run.outcome.is_some() && run.finished_at.is_some();
-            if ended != is_final || (is_final && open.1 > 0) {
+            if ended != is_final || (is_final && open.1 + open_children > 0) {
                 return Err(broken("RUN-FINAL", format!("{}", run.id)));
             }
             let lengths =

@@ -83,7 +83,12 @@ impl Shard {
             .calls(io, key, &mut hot)
             .filter(|_| nonce != Nonce(0))
             .and_then(|calls| calls.by_nonce.get(&nonce).copied());
+        let is_past = hot.knows_from_earlier(nonce);
         let answer = match known {
+            None if is_past => {
+                let detail = "it was answered before the run continued as new";
+                Err(Rejection::new(Code::CallNotFound, detail))
+            }
             Some(call) => Ok((call, false)),
             None => self
                 .open_call(io, key, &mut hot, (method, input, nonce), None)
@@ -381,7 +386,10 @@ impl OpenCall {
 pub(super) fn outrun_by_a_call(hot: &Hot, turn: &TurnDone) -> bool {
     let newest = hot.run.open_methods.last();
     newest.is_some_and(|open| open.call >= turn.upto)
-        && matches!(turn.commands.last(), Some(Command::Finish { .. }))
+        && matches!(
+            turn.commands.last(),
+            Some(Command::Finish { .. } | Command::ContinueAsNew { .. })
+        )
 }
 
 /// Every method that a turn says has returned was open, and the run does not end before its methods have.
@@ -396,7 +404,7 @@ pub(super) fn check_returns(hot: &Hot, turn: &TurnDone) -> Result<(), String> {
                 }
                 Err(_) => return Err(format!("{code}: call {call} is not open")),
             },
-            Command::Finish { .. } if !open.is_empty() => {
+            Command::Finish { .. } | Command::ContinueAsNew { .. } if !open.is_empty() => {
                 let open = open.len();
                 return Err(format!("{code}: the run ends with {open} methods open"));
             }

@@ -86,17 +86,43 @@ impl Shard {
                 self.called_method_ended(io, origin, outcome);
             }
             Message::RunStarted {
-                origin: Origin::Schedule { name, .. },
+                origin,
                 run,
                 refused,
-            } => self.scheduled_run_started(io, &name, &run, refused),
+            } => match origin {
+                Origin::Run {
+                    run: parent,
+                    began_at,
+                    command,
+                } => self.child_started(io, &(parent, began_at, command), run, refused),
+                Origin::Schedule { name, .. } => {
+                    self.scheduled_run_started(io, &name, &run, refused);
+                }
+            },
             Message::RunEnded {
-                origin: Origin::Schedule { name, .. },
+                origin,
                 run,
                 status,
-                ..
-            } => self.scheduled_run_ended(io, &name, &run, status),
-            Message::RunStarted { .. } | Message::RunEnded { .. } | Message::Answered { .. } => {}
+                outcome,
+            } => match origin {
+                Origin::Run {
+                    run: parent,
+                    began_at,
+                    command,
+                } => self.child_ended(io, &(parent, began_at, command), run, status, outcome),
+                Origin::Schedule { name, .. } => {
+                    self.scheduled_run_ended(io, &name, &run, status);
+                }
+            },
+            Message::Answered { origin, refused } => match origin {
+                Origin::Run {
+                    run,
+                    began_at,
+                    command,
+                } => self.answered(io, &(run, began_at, command), refused),
+                // A schedule does not wait to hear that a run is asked to end: it hears of the end.
+                Origin::Schedule { .. } => {}
+            },
         }
     }
 

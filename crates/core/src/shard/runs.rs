@@ -122,7 +122,9 @@ impl Shard {
             0
         };
         hot.nonces.get_or_insert_with(|| {
-            let mut nonces = BTreeSet::new();
+            let earlier = hot.run.generation.iter();
+            let earlier = earlier.flat_map(|generation| &generation.nonces);
+            let mut nonces: BTreeSet<Nonce> = earlier.copied().collect();
             for chunk in 0..chunks {
                 for entry in self.chunk_entries(io, key, chunk) {
                     if let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry {
@@ -283,6 +285,7 @@ impl Shard {
         if !hot.run.status.is_final() {
             self.task_waits(io, (key, super::tasks::began(&hot.run)), &mut waits);
             self.timer_waits(io, key, &mut waits);
+            self.child_waits(io, key, &mut waits);
             if waits.is_empty() {
                 waits.push(Name::from("a signal"));
             }
@@ -330,6 +333,7 @@ impl Shard {
         self.end_turn(hot);
         hot.holder = None;
         hot.run.start_at = None;
+        self.leave_children(io, key, hot);
         self.tell_origins(io, hot, status, &outcome);
         if !hot.run.open_methods.is_empty() {
             self.end_methods(io, key, hot, &outcome);

@@ -82,6 +82,7 @@ impl Shard {
             return Err(Rejection::new(Code::TooManyTags, detail));
         }
         let Some(mut hot) = self.load(io, key) else {
+            check_version(&start)?;
             return Ok((key, self.create(io, key, start, origin, None), true));
         };
         let run = &hot.run;
@@ -104,6 +105,10 @@ impl Shard {
         }
         if repeated || start.on_conflict == OnConflict::Attach {
             return Ok((key, hot, false));
+        }
+        if let Err(rejection) = check_version(&start) {
+            self.keep(key, hot);
+            return Err(rejection);
         }
         if !hot.run.status.is_final() {
             let detail = "a new run has taken its id";
@@ -211,6 +216,15 @@ impl Shard {
         };
         self.post(io, to, message);
     }
+}
+
+/// The engine fills in the newest version that it knows. If it knows none, no worker has ever had the workflow.
+fn check_version(start: &Start) -> Result<(), Rejection> {
+    if start.version.is_none() {
+        let detail = format!("no worker has registered `{}`", start.run.workflow);
+        return Err(Rejection::new(Code::UnknownWorkflow, detail));
+    }
+    Ok(())
 }
 
 /// Notes that `origin` is to be told of the end. An earlier generation of the same run no longer is.

@@ -9,7 +9,7 @@ use super::turns::refuse;
 use super::{Offer, Shard, TaskKey};
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome, TaskOptions};
-use crate::failure::Failure;
+use crate::failure::{Failure, Site};
 use crate::ids::{PeerId, Token};
 use crate::io::{Io, decode};
 use crate::payload::{Name, Payload};
@@ -253,6 +253,7 @@ impl Shard {
         notification: Notification,
         then: Then,
     ) {
+        let notification = self.with_site(key, notification);
         self.tasks.remove(io.now, key);
         io.delete(&self.keys.task(key.0, key.1));
         let Some(mut hot) = self.load(io, key.0) else {
@@ -275,6 +276,23 @@ impl Shard {
             }
         }
         self.keep(key.0, hot);
+    }
+
+    /// The end of a task, with the task's name if it failed.
+    fn with_site(&self, key: TaskKey, ended: Notification) -> Notification {
+        let (Notification::TaskFailed { command, failure }, Some(task)) =
+            (&ended, self.tasks.tasks.get(&key))
+        else {
+            return ended;
+        };
+        let failure = failure.clone().at(|| Site::Task {
+            service: task.row.service.clone(),
+            task: task.row.task.clone(),
+        });
+        Notification::TaskFailed {
+            command: *command,
+            failure,
+        }
     }
 
     /// An attempt has failed: there is another, or that was the last.

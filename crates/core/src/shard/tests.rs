@@ -1,5 +1,8 @@
 //! Scenarios of one shard: what goes in, what comes out, and after every input all invariants and a recovery.
 
+mod children;
+mod cluster;
+mod continues;
 mod egress;
 mod kept;
 mod lists;
@@ -9,6 +12,7 @@ mod rewind;
 mod runs;
 mod schedules;
 mod signals;
+mod starts;
 mod tasks;
 mod timers;
 mod wander;

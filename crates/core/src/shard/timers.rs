@@ -101,6 +101,15 @@ impl Shard {
         was_set
     }
 
+    /// Forgets the timers that a run's code has set.
+    pub(super) fn cancel_code_timers(&mut self, io: &mut Io<'_>, run: RunKey) {
+        let of_run = self.timers.of_run(run).map(|(command, _)| command);
+        let commands: Vec<CommandId> = of_run.filter(|command| *command < RUN_START).collect();
+        for command in commands {
+            self.cancel_timer(io, run, command);
+        }
+    }
+
     /// Forgets all timers of a run.
     pub(super) fn cancel_timers(&mut self, io: &mut Io<'_>, run: RunKey) {
         let commands: Vec<CommandId> = self

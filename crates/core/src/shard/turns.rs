@@ -102,7 +102,7 @@ impl Shard {
             consumed: hot.run.consumed,
             from,
             chunks,
-            started_at: hot.run.started_at,
+            started_at: hot.run.began_at(),
             now: io.now,
         };
         io.tell(peer, ToPeer::Turn(turn));
@@ -197,6 +197,7 @@ impl Shard {
         let mut jobs: BTreeMap<Name, Vec<(JobId, NewJob)>> = BTreeMap::new();
         let mut finish = None;
         let mut cancels = Vec::new();
+        let mut again = None;
         for command in turn.commands {
             // The chunk that the command goes into: appending may close it.
             let chunk = hot.run.chunks;
@@ -207,13 +208,18 @@ impl Shard {
             };
             match command {
                 Command::CreateJob { command, job } => {
-                    let id = JobId::of_command(key, hot.run.started_at.0, command);
+                    let id = JobId::of_command(key, hot.run.began_at().0, command);
                     jobs.entry(job.destination.clone())
                         .or_default()
                         .push((id, job));
                 }
                 Command::Finish { outcome } => finish = Some(outcome),
                 Command::CancelTask { target } => cancels.push(target),
+                Command::ContinueAsNew {
+                    input,
+                    version,
+                    carry,
+                } => again = Some((input, version, carry)),
                 other => self.obey(io, key, hot, other, chunk),
             }
         }
@@ -237,7 +243,11 @@ impl Shard {
         }
         // Behind all commands, because what they bring about is not part of the turn.
         for target in cancels {
-            self.cancel_task(io, (key, target), hot, finish.is_none());
+            self.cancel_task(io, (key, target), hot, finish.is_none() && again.is_none());
+        }
+        if let Some((input, version, carry)) = again {
+            let from = (carry.as_slice(), turn.upto);
+            self.continue_as_new(io, (key, hot), input, version, from);
         }
         if let Some(outcome) = finish {
             let status = match &outcome {
@@ -277,7 +287,7 @@ impl Shard {
                     input.len()
                 }
                 Command::StartTimer { command, .. } => {
-                    if self.timers.contains(key, *command) {
+                    if *command >= super::timers::RUN_START || self.timers.contains(key, *command) {
                         let code = Code::ProtocolError;
                         return Err(format!("{code}: command {} is there already", command.0));
                     }
@@ -292,7 +302,7 @@ impl Shard {
                     0
                 }
                 Command::CreateJob { job, .. } => job.body.len(),
-                Command::Finish { .. } if place + 1 != commands => {
+                Command::Finish { .. } | Command::ContinueAsNew { .. } if place + 1 != commands => {
                     let code = Code::ProtocolError;
                     return Err(format!("{code}: a command follows the end of the run"));
                 }
@@ -304,8 +314,14 @@ impl Shard {
                     ..
                 } => result.len(),
                 Command::CallMethod { input, .. } => input.len(),
+                Command::StartChild { input, .. } | Command::ContinueAsNew { input, .. } => {
+                    input.len()
+                }
+                Command::SignalRun { payload, .. } => payload.len(),
                 Command::CancelTimer { .. }
                 | Command::CancelTask { .. }
+                | Command::CancelRun { .. }
+                | Command::CancelChild { .. }
                 | Command::RemoveTags { .. }
                 | Command::BeginStep { .. }
                 | Command::Patch { .. }
@@ -377,10 +393,7 @@ impl Shard {
                 method,
                 input,
             } => self.call_from_run(io, hot, command, run, (method, input)),
-            Command::Patch { .. }
-            | Command::CreateJob { .. }
-            | Command::CancelTask { .. }
-            | Command::Finish { .. } => {}
+            other => self.ask_other_run(io, key, hot, other),
         }
     }
 

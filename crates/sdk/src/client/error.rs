@@ -147,6 +147,14 @@ impl<E> RunError<E> {
     }
 }
 
+impl<E> RunError<E> {
+    /// The failure, what caused it, and so on to the root, through children and tasks: each says what it is that failed, as
+    /// far as that is known.
+    pub fn chain(&self) -> impl Iterator<Item = &Failure> {
+        self.failure().into_iter().flat_map(Failure::chain)
+    }
+}
+
 impl<E> From<ClientError> for RunError<E> {
     fn from(error: ClientError) -> Self {
         Self::Client(error)

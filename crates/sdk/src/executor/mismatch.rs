@@ -7,6 +7,7 @@ use super::Stuck;
 use std::fmt::Write;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::{Command, Outcome};
+use trunkline_api::core::ids::{CommandId, RunId};
 
 /// How much of a command must be the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,6 +98,15 @@ fn describe(command: &Command) -> String {
     format!("{kind} ({})", fields.join(", "))
 }
 
+/// A command that is about another run.
+fn of_other(kind: &'static str, command: CommandId, run: &RunId) -> (&'static str, Vec<Field>) {
+    let fields = vec![
+        ("command", command.0.to_string(), false),
+        ("run", format!("{:?}", run.to_string()), false),
+    ];
+    (kind, fields)
+}
+
 fn parts(command: &Command) -> (&'static str, Vec<Field>) {
     let named = |name: &str| format!("{name:?}");
     match command {
@@ -180,6 +190,34 @@ fn parts(command: &Command) -> (&'static str, Vec<Field>) {
                 ("body", format!("{:?}", job.body), true),
             ],
         ),
+        Command::StartChild {
+            command,
+            run,
+            input,
+            ..
+        } => {
+            let (kind, mut fields) = of_other("StartChild", *command, run);
+            fields.push(("input", format!("{input:?}"), true));
+            (kind, fields)
+        }
+        Command::CancelChild { target } => {
+            ("CancelChild", vec![("target", target.0.to_string(), false)])
+        }
+        Command::SignalRun {
+            command,
+            run,
+            channel,
+            payload,
+        } => {
+            let (kind, mut fields) = of_other("SignalRun", *command, run);
+            fields.push(("channel", named(channel), false));
+            fields.push(("payload", format!("{payload:?}"), true));
+            (kind, fields)
+        }
+        Command::CancelRun { command, run, .. } => of_other("CancelRun", *command, run),
+        Command::ContinueAsNew { input, .. } => {
+            ("ContinueAsNew", vec![("input", format!("{input:?}"), true)])
+        }
         Command::Finish { outcome } => {
             let (how, value) = returned(outcome);
             (

@@ -241,7 +241,10 @@ impl Player {
             notification => Delivered::Notification(notification),
         };
         match &mut self.execution {
-            Some(execution) => execution.deliver(at, clock, notification),
+            Some(execution) => {
+                execution.ledger().set_index(index);
+                execution.deliver(at, clock, notification)
+            }
             None => Err(Stuck::new(
                 Code::ProtocolError,
                 "the history does not begin with the run's start",
@@ -305,6 +308,8 @@ fn check_size(commands: &[Command]) -> Result<(), Stuck> {
 fn size(command: &Command) -> usize {
     let payload = match command {
         Command::ScheduleTask { input, .. } => input.len(),
+        Command::StartChild { input, .. } | Command::ContinueAsNew { input, .. } => input.len(),
+        Command::SignalRun { payload, .. } => payload.len(),
         Command::SetProperty { value, .. } => value.len(),
         Command::CreateJob { job, .. } => {
             job.body.len() + job.object_ids.iter().map(|id| id.len() + 4).sum::<usize>()

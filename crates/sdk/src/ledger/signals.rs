@@ -18,6 +18,8 @@ pub(crate) type Accepts = Rc<dyn Fn(&Payload) -> bool>;
 #[derive(Clone, Debug)]
 pub(crate) struct Signal {
     place: u64,
+    /// The index of its entry.
+    index: u32,
     pub(crate) payload: Payload,
 }
 
@@ -48,6 +50,12 @@ impl Inboxes {
             .flat_map(|inbox| &inbox.signals)
             .map(|signal| signal.payload.len() + 32)
             .sum()
+    }
+
+    /// The entries of the signals that nobody has received.
+    pub(super) fn entries(&self) -> Vec<u32> {
+        let signals = self.by_channel.values().flat_map(|inbox| &inbox.signals);
+        signals.map(|signal| signal.index).collect()
     }
 
     fn inbox(&mut self, channel: &str) -> &mut Inbox {
@@ -134,12 +142,16 @@ impl Ledger {
 
     /// A signal has arrived.
     pub(super) fn signal(&self, channel: &Name, payload: Payload) {
-        let place = {
+        let signal = {
             let mut inner = self.inner.borrow_mut();
             inner.inboxes.next += 1;
-            inner.inboxes.next
+            Signal {
+                place: inner.inboxes.next,
+                index: inner.index,
+                payload,
+            }
         };
-        self.offer(channel, Signal { place, payload });
+        self.offer(channel, signal);
     }
 
     /// Gives a signal to the first receiver that wants it, or keeps it.

@@ -33,11 +33,7 @@ pub(crate) enum Work {
     Turn(Turn),
     Query(Query),
     Attempt(AttemptDone),
-    Step {
-        run: RunKey,
-        command: CommandId,
-        outcome: Outcome,
-    },
+    Step { step: StepKey, outcome: Outcome },
     Forget(RunKey),
 }
 
@@ -47,15 +43,25 @@ impl Work {
             Self::Turn(turn) => turn.run,
             Self::Query(query) => query.run,
             Self::Attempt(done) => done.run,
-            Self::Step { run, .. } | Self::Forget(run) => *run,
+            Self::Step { step, .. } => step.run,
+            Self::Forget(run) => *run,
         }
     }
+}
+
+/// A step of a run: of one generation of it, because the next counts its commands from zero again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct StepKey {
+    pub(crate) run: RunKey,
+    pub(crate) began_at: Timestamp,
+    pub(crate) command: CommandId,
 }
 
 /// A parked run.
 pub(crate) struct Held {
     player: Player,
     token: Token,
+    began_at: Timestamp,
     workflow: Name,
     clock: Clock,
 }
@@ -82,18 +88,18 @@ pub(crate) struct Runs {
     strictness: Strictness,
     parked: Parked,
     /// Steps that run on tokio. A replay meets them again and must not begin them a second time.
-    running_steps: HashSet<(RunKey, CommandId)>,
+    running_steps: HashSet<StepKey>,
     /// Workflows that have asked for the time right behind a result: they get their turns from the engine.
     time_readers: HashSet<Name>,
     /// Steps to begin once what is being taken in is done with: a run of many short steps must not pile up the stack.
-    steps: VecDeque<(RunKey, CommandId, StepClosure)>,
+    steps: VecDeque<(StepKey, StepClosure)>,
     launch: Launch,
     time: Time,
     out: Vec<FromPeer>,
 }
 
 /// Runs a step's future somewhere, and reports its end as [`Work::Step`].
-type Launch = Box<dyn Fn(RunKey, CommandId, OutcomeFuture) + Send>;
+type Launch = Box<dyn Fn(StepKey, OutcomeFuture) + Send>;
 
 impl Runs {
     pub(crate) fn new(
@@ -102,7 +108,7 @@ impl Runs {
         runs_max: usize,
         bytes_max: usize,
         time: Time,
-        launch: impl Fn(RunKey, CommandId, OutcomeFuture) + Send + 'static,
+        launch: impl Fn(StepKey, OutcomeFuture) + Send + 'static,
     ) -> Self {
         Self {
             definitions,
@@ -132,18 +138,16 @@ impl Runs {
             Work::Turn(turn) => self.turn(turn),
             Work::Query(query) => self.query(&query),
             Work::Attempt(done) => self.attempt_done(done),
-            Work::Step {
-                run,
-                command,
-                outcome,
-            } => {
-                self.running_steps.remove(&(run, command));
-                self.step_done(run, command, outcome);
+            Work::Step { step, outcome } => {
+                // A step of an earlier generation is nobody's any more.
+                if self.running_steps.remove(&step) {
+                    self.step_done(step.run, step.command, outcome);
+                }
             }
             Work::Forget(run) => self.parked.forget(run),
         }
-        while let Some((run, command, closure)) = self.steps.pop_front() {
-            self.begin_step(run, command, closure);
+        while let Some((step, closure)) = self.steps.pop_front() {
+            self.begin_step(step, closure);
         }
         while let Some(run) = self.parked.evict() {
             self.out.push(FromPeer::Evicted { run });
@@ -159,6 +163,8 @@ impl Runs {
         };
         let mut player = if turn.from == 0 {
             drop(parked);
+            self.running_steps
+                .retain(|step| step.run != run || step.began_at == turn.started_at);
             match self.player(&turn) {
                 Ok(player) => player,
                 Err(stuck) => return self.stuck(run, token, &stuck),
@@ -180,6 +186,7 @@ impl Runs {
                 let held = Held {
                     player,
                     token,
+                    began_at: turn.started_at,
                     workflow: turn.id.workflow,
                     clock,
                 };
@@ -261,6 +268,7 @@ impl Runs {
         if held.is_finished() {
             return;
         }
+        let began_at = held.began_at;
         let steps = match held.player.execution() {
             Some(execution) => execution.ledger().take_steps(),
             None => Vec::new(),
@@ -270,15 +278,22 @@ impl Runs {
             self.parked.put(run, held, bytes);
         }
         let steps = steps.into_iter();
-        self.steps
-            .extend(steps.map(|(command, closure)| (run, command, closure)));
+        self.steps.extend(steps.map(|(command, closure)| {
+            let step = StepKey {
+                run,
+                began_at,
+                command,
+            };
+            (step, closure)
+        }));
     }
 
     /// Begins a step, unless it still runs from before: polls it once here, and hands it to tokio if it waits.
-    fn begin_step(&mut self, run: RunKey, command: CommandId, closure: StepClosure) {
-        if self.running_steps.contains(&(run, command)) {
+    fn begin_step(&mut self, step: StepKey, closure: StepClosure) {
+        if self.running_steps.contains(&step) {
             return;
         }
+        let StepKey { run, command, .. } = step;
         let future = match std::panic::catch_unwind(AssertUnwindSafe(closure)) {
             Ok(future) => future,
             Err(panic) => return self.step_done(run, command, settled(Err(panic))),
@@ -289,8 +304,8 @@ impl Runs {
         match Pin::new(&mut future).poll(&mut context) {
             Poll::Ready(outcome) => self.step_done(run, command, outcome),
             Poll::Pending => {
-                self.running_steps.insert((run, command));
-                (self.launch)(run, command, future);
+                self.running_steps.insert(step);
+                (self.launch)(step, future);
             }
         }
     }

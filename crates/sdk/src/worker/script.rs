@@ -338,7 +338,7 @@ fn runs<W: Workflow>(cache_runs: usize, strictness: Strictness) -> Runs {
         cache_runs,
         64 << 20,
         Time::default(),
-        |_, _, _| panic!("steps in scripts end at once"),
+        |_, _| panic!("steps in scripts end at once"),
     )
 }
 
@@ -364,6 +364,7 @@ fn note_line(note: &Notification) -> String {
         Notification::MethodEnded { command, outcome } => {
             format!("called {} {}", command.0, outcome_line(outcome))
         }
+        other => format!("{other:?}"),
     }
 }
 
@@ -404,6 +405,7 @@ fn command_line(command: &Command) -> String {
             method,
             input,
         } => format!("{} call {run} {method} {input:?}", command.0),
+        other => format!("{other:?}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The threads that run workflow code. A run belongs to one of them, by its key.
 
-use super::runs::{Definitions, Runs, Work};
+use super::runs::{Definitions, Runs, StepKey, Work};
 use crate::executor::Strictness;
 use crate::link::Outbound;
 use crate::time::Time;
@@ -156,20 +156,15 @@ fn launcher(
     runtime: &tokio::runtime::Handle,
     inbox: &Inbox,
     pending: &Arc<AtomicUsize>,
-) -> impl Fn(RunKey, trunkline_api::core::ids::CommandId, crate::step::OutcomeFuture) + Send + 'static
-{
+) -> impl Fn(StepKey, crate::step::OutcomeFuture) + Send + 'static {
     let (runtime, inbox, pending) = (runtime.clone(), inbox.clone(), Arc::clone(pending));
-    move |run, command, future| {
+    move |step, future| {
         let inbox = inbox.clone();
         pending.fetch_add(1, Ordering::AcqRel);
         runtime.spawn(async move {
             let outcome = future.await;
             // A thread that is gone has no use for it. The step is counted until the thread has taken its end in.
-            let _ = inbox.send(Some(vec![Work::Step {
-                run,
-                command,
-                outcome,
-            }]));
+            let _ = inbox.send(Some(vec![Work::Step { step, outcome }]));
         });
     }
 }
