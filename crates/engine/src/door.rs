@@ -8,10 +8,12 @@ mod egress;
 mod many;
 mod schedules;
 
+mod commands;
+
 use crate::node::Node;
 use egress::{check_destination, check_job, check_jobs};
 use trunkline_core::code::Code;
-use trunkline_core::entry::{Command, Meta, Outcome, TaskOptions};
+use trunkline_core::entry::{Meta, Outcome, TaskOptions};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::{RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::limits::{
@@ -452,70 +454,7 @@ fn check_turn(turn: &TurnDone) -> Checked {
         let detail = format!("the turn has {bytes} bytes, the limit is {TURN_BYTES_MAX}");
         return Err(Rejection::new(Code::PayloadTooLarge, detail));
     }
-    turn.commands.iter().try_for_each(check_command)
-}
-
-fn check_command(command: &Command) -> Checked {
-    match command {
-        Command::ScheduleTask {
-            service,
-            task,
-            input,
-            options,
-            ..
-        } => {
-            check_name("the service", service)?;
-            check_name("the task", task)?;
-            check_task_options(options)?;
-            check_payload("the task's input", input)
-        }
-        Command::SetProperty { name, value } => {
-            check_name("the property", name)?;
-            check_payload("the property", value)
-        }
-        Command::AddTags { tags } | Command::RemoveTags { tags } => check_tags(tags),
-        Command::BeginStep { name, .. } => check_name("the step", name),
-        Command::CreateJob { job, .. } => check_job(job),
-        Command::Finish { outcome } => check_outcome("the run's result", outcome),
-        Command::MethodReturned { outcome, .. } => check_outcome("the method's result", outcome),
-        Command::CallMethod {
-            run, method, input, ..
-        } => {
-            check_run(run)?;
-            check_name("the method", method)?;
-            check_payload("the argument", input)
-        }
-        Command::Patch { name } => check_name("the patch", name),
-        Command::StartChild {
-            run,
-            input,
-            options,
-            ..
-        } => {
-            check_run(run)?;
-            check_payload("the child's input", input)?;
-            check_tags(&options.tags)
-        }
-        Command::SignalRun {
-            run,
-            channel,
-            payload,
-            ..
-        } => {
-            check_run(run)?;
-            check_name("the channel", channel)?;
-            check_payload("the signal", payload)
-        }
-        Command::CancelRun { run, reason, .. } => {
-            check_run(run)?;
-            check_text("the reason", reason)
-        }
-        Command::ContinueAsNew { input, .. } => check_payload("the next input", input),
-        Command::StartTimer { .. }
-        | Command::CancelTimer { .. }
-        | Command::CancelTask { .. }
-        | Command::CancelChild { .. } => Ok(()),
-    }
+    turn.commands.iter().try_for_each(commands::check)
 }
 
 fn shorten(text: Name, bytes_max: usize) -> Name {

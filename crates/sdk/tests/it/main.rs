@@ -9,6 +9,7 @@ mod contract;
 mod house;
 mod kit;
 mod programs;
+mod relations;
 mod rewind;
 mod runs;
 mod tasks;
