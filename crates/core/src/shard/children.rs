@@ -9,7 +9,7 @@ use super::history::fitting;
 use super::hot::Hot;
 use crate::entry::{ChildOptions, Command, Notification, OnParentEnd, Outcome};
 use crate::failure::{Failure, FailureKind, Site};
-use crate::ids::{CommandId, Nonce, RunId, RunKey};
+use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey};
 use crate::input::{EndHow, Message};
 use crate::io::{Io, decode};
 use crate::payload::{Name, Payload};
@@ -71,11 +71,13 @@ impl Shard {
                 payload,
             } => {
                 let to = self.shard_of(&run);
+                // The same again if the run is retried from before: it is not taken twice.
+                let nonce = Nonce(JobId::of_command(key, hot.run.began_at().0, command).0);
                 let message = Message::Signal {
                     run,
                     channel,
                     payload,
-                    nonce: Nonce(0),
+                    nonce,
                     answer_to: Some(origin_of(hot, command)),
                 };
                 self.post(io, to, message);

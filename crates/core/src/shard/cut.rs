@@ -167,10 +167,14 @@ fn place(entries: &[Entry], point: Point) -> Option<usize> {
     }
 }
 
-/// A task or step that failed. One that was cancelled did not: its code wanted it so.
+/// A task, step or child that failed. One that was cancelled did not: its code wanted it so.
 fn is_failure(notification: &Notification) -> bool {
     let (Notification::TaskFailed { failure, .. }
     | Notification::StepDone {
+        outcome: Outcome::Failed(failure),
+        ..
+    }
+    | Notification::ChildEnded {
         outcome: Outcome::Failed(failure),
         ..
     }) = notification
@@ -188,6 +192,9 @@ fn number(entry: &Entry) -> Option<CommandId> {
             | Command::StartTimer { command, .. }
             | Command::BeginStep { command, .. }
             | Command::CallMethod { command, .. }
+            | Command::StartChild { command, .. }
+            | Command::SignalRun { command, .. }
+            | Command::CancelRun { command, .. }
             | Command::CreateJob { command, .. } => Some(*command),
             Command::CancelTimer { .. }
             | Command::CancelTask { .. }
@@ -196,6 +203,8 @@ fn number(entry: &Entry) -> Option<CommandId> {
             | Command::RemoveTags { .. }
             | Command::Patch { .. }
             | Command::MethodReturned { .. }
+            | Command::CancelChild { .. }
+            | Command::ContinueAsNew { .. }
             | Command::Finish { .. } => None,
         },
         _ => None,
@@ -213,6 +222,8 @@ pub(super) fn awaiting(entry: &Entry) -> Option<CommandId> {
 /// The command that an entry answers, or no longer waits for.
 fn closed(entry: &Entry) -> Option<CommandId> {
     match entry {
+        // That a child has begun is about its command, and does not end it.
+        Entry::Notification(_, Notification::ChildStarted { .. }) => None,
         Entry::Notification(_, notification) => answered(notification),
         Entry::Command(Command::CancelTimer { target }) => Some(*target),
         _ => None,
@@ -226,6 +237,9 @@ fn answered(notification: &Notification) -> Option<CommandId> {
         | Notification::TaskFailed { command, .. }
         | Notification::TimerFired { command }
         | Notification::MethodEnded { command, .. }
+        | Notification::ChildStarted { command }
+        | Notification::ChildEnded { command, .. }
+        | Notification::Answered { command, .. }
         | Notification::StepDone { command, .. } => Some(*command),
         Notification::Started { .. }
         | Notification::MethodCalled { .. }

@@ -112,6 +112,7 @@ impl Shard {
         (run.entries, run.chunks, run.history_bytes) = (0, 0, 0);
         (run.open_tasks, run.open_timers) = (0, 0);
         run.open_steps.clear();
+        run.open_children = None;
         run.consumed = cut.consumed;
         run.unconsumed = cut.unconsumed();
         run.signals = cut.count(|it| matches!(it, Notification::Signal { .. }));

@@ -22,7 +22,7 @@ async fn factorial(cx: Cx, n: u64) -> Result<u64> {
 #[workflow]
 async fn deep(cx: Cx, depth: u32) -> Result<u32> {
     if depth == 0 {
-        return Ok(cx.service::<ShopStub>().reserve(9).await?);
+        return Ok(cx.service::<ShopStub>().reserve(11).await?);
     }
     let below = cx.child::<deep>(format!("deep-{}", depth - 1));
     Ok(below.start(depth - 1).await?)
@@ -224,7 +224,7 @@ async fn a_failure_keeps_the_names_of_all_runs_and_of_the_task_at_any_depth() {
         assert_eq!(sites, expected);
         assert!(
             matches!(&error, RunError::Failed(error, _)
-            if error.downcast::<ShopError>() == Some(ShopError::SoldOut { left: 3 })),
+            if error.downcast::<ShopError>() == Some(ShopError::SoldOut { left: 10 })),
             "{error:?}"
         );
     }
