@@ -317,6 +317,20 @@ impl EntryBody {
                 value: Some(json_of(payload)),
                 ..Self::of_other("signal_sent", *command, run)
             },
+            Command::SignalTagged {
+                command,
+                workflow,
+                tag,
+                channel,
+                payload,
+            } => Self {
+                command: Some(command.0),
+                workflow: Some(workflow.to_string()),
+                tags: Some(vec![tag.to_string()]),
+                channel: Some(channel.to_string()),
+                value: Some(json_of(payload)),
+                ..Self::of_kind("signal_sent_by_tag")
+            },
             Command::CancelRun {
                 command,
                 run,

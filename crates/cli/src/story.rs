@@ -235,6 +235,15 @@ fn sentence(
         "child_completed" => format!("{} completed: {}", subject("child"), json(&entry.result)),
         "child_failed" => format!("{} failed: {}", subject("child"), failure?),
         "child_cancelled" => format!("{} asked to cancel", subject("child")),
+        "signal_sent_by_tag" => {
+            let (channel, workflow) = (text(&entry.channel), text(&entry.workflow));
+            let tag = entry.tags.as_ref()?.join(" ");
+            let subject = format!("signal #{number} {channel}");
+            let value = json(&entry.value);
+            let sentence = format!("{subject} sent to all {workflow} with tag {tag}: {value}");
+            subjects.insert(number, subject);
+            sentence
+        }
         "signal_sent" => {
             let run = format!("{}/{}", text(&entry.workflow), text(&entry.id));
             let channel = text(&entry.channel);

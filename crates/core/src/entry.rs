@@ -338,6 +338,25 @@ pub enum Command {
         #[n(3)]
         payload: Payload,
     },
+    /// Send a signal to every live run of a workflow that has a tag, this one included. Answered by `Answered`, with how many.
+    #[n(12)]
+    SignalTagged {
+        /// The command's number.
+        #[n(0)]
+        command: CommandId,
+        /// The workflow.
+        #[n(1)]
+        workflow: Name,
+        /// The tag.
+        #[n(2)]
+        tag: Name,
+        /// The channel.
+        #[n(3)]
+        channel: Name,
+        /// The value.
+        #[n(4)]
+        payload: Payload,
+    },
     /// Ask another run to cancel. Answered by `Answered`.
     #[n(13)]
     CancelRun {

@@ -2,7 +2,7 @@
 
 use crate::egress::{Delivery, NewJob};
 use crate::entry::Outcome;
-use crate::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId, Token};
+use crate::ids::{JobId, Nonce, PeerId, RequestId, RunId, RunKey, ShardId, Token};
 use crate::payload::{Name, Payload};
 use crate::peer::{FromPeer, Op, Rejection, Start};
 use crate::run::{Origin, RunStatus};
@@ -200,6 +200,41 @@ pub enum Message {
         #[n(1)]
         outcome: Outcome,
     },
+    /// A signal from a run to all that have a tag, on its way through the shards.
+    #[n(9)]
+    SignalTagged(#[n(0)] Tagged),
+    /// It has been everywhere: for the run that sent it.
+    #[n(12)]
+    TaggedDone(#[n(0)] Tagged),
+}
+
+/// A signal to all runs of a workflow with a tag. It goes from shard to shard and counts as it goes.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Tagged {
+    /// The workflow.
+    #[n(0)]
+    pub workflow: Name,
+    /// The tag.
+    #[n(1)]
+    pub tag: Name,
+    /// The channel.
+    #[n(2)]
+    pub channel: Name,
+    /// The value.
+    #[n(3)]
+    pub payload: Payload,
+    /// A repeat with the same nonce is dropped by each run.
+    #[n(4)]
+    pub nonce: Nonce,
+    /// Who wants to know how many there were.
+    #[n(5)]
+    pub answer_to: Origin,
+    /// Runs that have it so far.
+    #[n(6)]
+    pub count: u64,
+    /// In this shard, those up to here.
+    #[n(7)]
+    pub after: Option<RunKey>,
 }
 
 /// How a run is to end.

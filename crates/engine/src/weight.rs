@@ -27,6 +27,7 @@ fn of_message(message: &Message) -> usize {
         Message::CreateJobs { jobs, .. } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
         Message::StartRun { start, .. } => of_start(start),
         Message::RunEnded { outcome, .. } => of_outcome(outcome),
+        Message::SignalTagged(tagged) | Message::TaggedDone(tagged) => tagged.payload.len(),
         Message::Signal { payload, .. } => payload.len(),
         Message::CallMethod { input, .. } => input.len(),
         Message::MethodEnded { outcome, .. } => of_outcome(outcome),
@@ -80,7 +81,9 @@ pub(crate) fn of_turn(turn: &TurnDone) -> usize {
             Command::ScheduleTask { input, .. } => input.len(),
             Command::SetProperty { value, .. } => value.len(),
             Command::StartChild { input, .. } | Command::ContinueAsNew { input, .. } => input.len(),
-            Command::SignalRun { payload, .. } => payload.len(),
+            Command::SignalRun { payload, .. } | Command::SignalTagged { payload, .. } => {
+                payload.len()
+            }
             Command::CreateJob { job, .. } => of_job(job),
             Command::Finish { outcome } | Command::MethodReturned { outcome, .. } => {
                 of_outcome(outcome)

@@ -6,7 +6,7 @@ use crate::continuing::ContinueAsNew;
 use crate::egress::JobBuilder;
 use crate::error::{Cancelled, Error, Result};
 use crate::ledger::{Ledger, Settled, WaitId};
-use crate::other::OtherRun;
+use crate::other::{OtherRun, SendingTagged};
 use crate::payload;
 use crate::saga::Saga;
 use crate::shield::Shield;
@@ -153,6 +153,18 @@ impl Cx {
     /// Begins a job for a destination: the run ships something out.
     pub fn egress(&self, destination: impl Into<Name>) -> JobBuilder {
         JobBuilder::new(self, destination.into())
+    }
+
+    /// Sends a signal to every live run of `workflow` that has `tag`, this one included if it has, whichever shards they are
+    /// on. Await it for how many got it; each gets it exactly once.
+    pub fn send_tagged(
+        &self,
+        workflow: impl Into<Name>,
+        tag: impl Into<Name>,
+        channel: impl Into<Name>,
+        value: &(impl Serialize + ?Sized),
+    ) -> SendingTagged {
+        SendingTagged::new(self, (workflow.into(), tag.into()), channel.into(), value)
     }
 
     /// Adds tags to the run. They are indexed: clients list and find runs by them.

@@ -163,7 +163,7 @@ pub use fault::{Fault, Report};
 pub use invocation::{Invocation, Question};
 pub use link::Endpoint;
 pub use method_call::{MethodCall, MethodHandle};
-pub use other::{AskError, Asking, OtherRun};
+pub use other::{AskError, Asking, OtherRun, SendingTagged};
 pub use prop::Prop;
 pub use retry::Retry;
 pub use saga::Saga;

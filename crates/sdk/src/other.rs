@@ -21,7 +21,7 @@ use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::Command;
 use trunkline_api::core::failure::Failure;
 use trunkline_api::core::ids::RunId;
-use trunkline_api::core::payload::Name;
+use trunkline_api::core::payload::{Name, Payload};
 
 /// Another run, or this one, seen from workflow code. It holds nothing of the run but its name.
 #[derive(Clone)]
@@ -131,14 +131,13 @@ impl Asking {
     }
 }
 
-impl Future for Asking {
-    type Output = Result<(), AskError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+impl Asking {
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Payload, AskError>> {
         let answer = match &self.state {
             State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Settled::Completed(_) | Settled::Ready | Settled::Signal(_)) => Ok(()),
+                Poll::Ready(Settled::Completed(value)) => Ok(value),
+                Poll::Ready(Settled::Ready | Settled::Signal(_)) => Ok(Payload::null()),
                 Poll::Ready(Settled::Failed(failure)) => Err(AskError::Refused(Report(failure))),
                 Poll::Ready(Settled::Cancelled) => {
                     let failure = crate::fault::cancelled_failure();
@@ -151,6 +150,75 @@ impl Future for Asking {
         };
         self.state = State::Done;
         Poll::Ready(answer)
+    }
+
+    fn tagged(
+        cx: &Cx,
+        workflow: Name,
+        tag: Name,
+        channel: Name,
+        value: Result<Payload, Failure>,
+    ) -> Self {
+        let state = match value {
+            Err(failure) => State::Refused(failure),
+            Ok(payload) => State::Waiting(cx.ledger.ask_other(|command| Command::SignalTagged {
+                command,
+                workflow,
+                tag,
+                channel,
+                payload,
+            })),
+        };
+        Self {
+            cx: cx.clone(),
+            state,
+        }
+    }
+}
+
+impl Future for Asking {
+    type Output = Result<(), AskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_answer(context).map_ok(|_| ())
+    }
+}
+
+/// A signal to all runs with a tag. It is sent at the call; await it for how many runs got it.
+#[must_use = "it is sent, and the count is lost; call `detach` to say that this is meant"]
+#[derive(Debug)]
+pub struct SendingTagged(Asking);
+
+impl SendingTagged {
+    pub(crate) fn new(
+        cx: &Cx,
+        (workflow, tag): (Name, Name),
+        channel: Name,
+        value: &(impl Serialize + ?Sized),
+    ) -> Self {
+        Self(Asking::tagged(
+            cx,
+            workflow,
+            tag,
+            channel,
+            payload::encode(value),
+        ))
+    }
+
+    /// Does not wait for the count.
+    pub fn detach(self) {
+        drop(self);
+    }
+}
+
+impl Future for SendingTagged {
+    type Output = Result<u64, AskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_answer(context).map(|answer| {
+            let count = answer?;
+            payload::decode(&count).map_err(|failure| AskError::Refused(Report(failure)))
+        })
     }
 }
 

@@ -9,8 +9,8 @@ use super::history::fitting;
 use super::hot::Hot;
 use crate::entry::{ChildOptions, Command, Notification, OnParentEnd, Outcome};
 use crate::failure::{Failure, FailureKind, Site};
-use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey};
-use crate::input::{EndHow, Message};
+use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey, ShardId};
+use crate::input::{EndHow, Message, Tagged};
 use crate::io::{Io, decode};
 use crate::payload::{Name, Payload};
 use crate::peer::{Rejection, Start};
@@ -81,6 +81,25 @@ impl Shard {
                     answer_to: Some(origin_of(hot, command)),
                 };
                 self.post(io, to, message);
+            }
+            Command::SignalTagged {
+                command,
+                workflow,
+                tag,
+                channel,
+                payload,
+            } => {
+                let tagged = Tagged {
+                    workflow,
+                    tag,
+                    channel,
+                    payload,
+                    nonce: Nonce(JobId::of_command(key, hot.run.began_at().0, command).0),
+                    answer_to: origin_of(hot, command),
+                    count: 0,
+                    after: None,
+                };
+                self.post(io, ShardId(0), Message::SignalTagged(tagged));
             }
             Command::CancelRun {
                 command,
@@ -280,6 +299,20 @@ impl Shard {
             let (ended, _) = fitting(&hot, ended);
             self.notify(io, key, &mut hot, ended);
         }
+        self.keep(key, hot);
+    }
+
+    /// A signal by tag has been to every shard: so many runs have it.
+    pub(super) fn answered_with(&mut self, io: &mut Io<'_>, asked: &Asked, count: u64) {
+        let Some((key, mut hot)) = self.asking(io, asked) else {
+            return;
+        };
+        let count = Payload::from(count.to_string().into_bytes());
+        let answered = Notification::Answered {
+            command: asked.2,
+            outcome: Outcome::Completed(count),
+        };
+        self.notify(io, key, &mut hot, answered);
         self.keep(key, hot);
     }
 

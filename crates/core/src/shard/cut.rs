@@ -194,6 +194,7 @@ fn number(entry: &Entry) -> Option<CommandId> {
             | Command::CallMethod { command, .. }
             | Command::StartChild { command, .. }
             | Command::SignalRun { command, .. }
+            | Command::SignalTagged { command, .. }
             | Command::CancelRun { command, .. }
             | Command::CreateJob { command, .. } => Some(*command),
             Command::CancelTimer { .. }

@@ -1,11 +1,17 @@
-//! What is done to many runs: by tag, a page at a time.
+//! What is done to many runs: by tag, a page at a time, and by a signal that a run sends to all that have a tag.
+//!
+//! A run's signal goes from shard to shard as one message that counts as it goes, so that each run gets it exactly once and
+//! nothing has to be remembered between: the last shard answers with the sum. A shard with many such runs does a page and
+//! sends the rest to itself, so that no commit gets too large.
 
 use super::Shard;
 use crate::code::Code;
-use crate::ids::{RunId, RunKey};
+use crate::ids::{RunId, RunKey, ShardId};
+use crate::input::{Message, Tagged};
 use crate::io::Io;
 use crate::payload::Name;
 use crate::peer::{Action, Op, Rejection, Reply, RunFilter, WhichTimers};
+use crate::run::Origin;
 
 /// Runs that one input acts on at most.
 pub(super) const PAGE_RUNS: u32 = 500;
@@ -91,5 +97,44 @@ impl Shard {
             count += u64::from(self.act(io, &run.id, action).is_ok());
         }
         (count, next)
+    }
+
+    /// The signal of a run to all with a tag has come to this shard.
+    pub(super) fn take_tagged(&mut self, io: &mut Io<'_>, mut tagged: Tagged) {
+        let action = Action::Signal {
+            channel: tagged.channel.clone(),
+            payload: tagged.payload.clone(),
+            nonce: tagged.nonce,
+        };
+        let which = (&tagged.workflow, &tagged.tag);
+        let (count, next) = self.act_on_tagged(io, which, &action, tagged.after);
+        tagged.count += count;
+        tagged.after = next;
+        if next.is_some() {
+            // By mail, not by the queue of this input: the rest belongs into commits of its own.
+            return self.send(io, self.id, Message::SignalTagged(tagged));
+        }
+        let next_shard = ShardId(self.id.0 + 1);
+        if next_shard.0 < self.settings.shards {
+            return self.post(io, next_shard, Message::SignalTagged(tagged));
+        }
+        let to = self.home_of(&tagged.answer_to);
+        if to == self.id {
+            self.tagged_done(io, tagged);
+        } else {
+            self.post(io, to, Message::TaggedDone(tagged));
+        }
+    }
+
+    /// The signal has been everywhere: its sender hears how many have it.
+    pub(super) fn tagged_done(&mut self, io: &mut Io<'_>, tagged: Tagged) {
+        if let Origin::Run {
+            run,
+            began_at,
+            command,
+        } = tagged.answer_to
+        {
+            self.answered_with(io, &(run, began_at, command), tagged.count);
+        }
     }
 }

@@ -114,6 +114,8 @@ impl Shard {
                     self.scheduled_run_ended(io, &name, &run, status);
                 }
             },
+            Message::SignalTagged(tagged) => self.take_tagged(io, tagged),
+            Message::TaggedDone(tagged) => self.tagged_done(io, tagged),
             Message::Answered { origin, refused } => match origin {
                 Origin::Run {
                     run,

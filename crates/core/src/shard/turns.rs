@@ -317,7 +317,9 @@ impl Shard {
                 Command::StartChild { input, .. } | Command::ContinueAsNew { input, .. } => {
                     input.len()
                 }
-                Command::SignalRun { payload, .. } => payload.len(),
+                Command::SignalRun { payload, .. } | Command::SignalTagged { payload, .. } => {
+                    payload.len()
+                }
                 Command::CancelTimer { .. }
                 | Command::CancelTask { .. }
                 | Command::CancelRun { .. }

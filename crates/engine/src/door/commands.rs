@@ -57,6 +57,18 @@ pub(super) fn check(command: &Command) -> Checked {
             check_name("the channel", channel)?;
             check_payload("the signal", payload)
         }
+        Command::SignalTagged {
+            workflow,
+            tag,
+            channel,
+            payload,
+            ..
+        } => {
+            check_name("the workflow", workflow)?;
+            check_name("the tag", tag)?;
+            check_name("the channel", channel)?;
+            check_payload("the signal", payload)
+        }
         Command::CancelRun { run, reason, .. } => {
             check_run(run)?;
             check_text("the reason", reason)

@@ -214,6 +214,22 @@ fn parts(command: &Command) -> (&'static str, Vec<Field>) {
             fields.push(("payload", format!("{payload:?}"), true));
             (kind, fields)
         }
+        Command::SignalTagged {
+            command,
+            workflow,
+            tag,
+            channel,
+            payload,
+        } => (
+            "SignalTagged",
+            vec![
+                ("command", command.0.to_string(), false),
+                ("workflow", named(workflow), false),
+                ("tag", named(tag), false),
+                ("channel", named(channel), false),
+                ("payload", format!("{payload:?}"), true),
+            ],
+        ),
         Command::CancelRun { command, run, .. } => of_other("CancelRun", *command, run),
         Command::ContinueAsNew { input, .. } => {
             ("ContinueAsNew", vec![("input", format!("{input:?}"), true)])

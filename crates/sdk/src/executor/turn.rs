@@ -309,7 +309,7 @@ fn size(command: &Command) -> usize {
     let payload = match command {
         Command::ScheduleTask { input, .. } => input.len(),
         Command::StartChild { input, .. } | Command::ContinueAsNew { input, .. } => input.len(),
-        Command::SignalRun { payload, .. } => payload.len(),
+        Command::SignalRun { payload, .. } | Command::SignalTagged { payload, .. } => payload.len(),
         Command::SetProperty { value, .. } => value.len(),
         Command::CreateJob { job, .. } => {
             job.body.len() + job.object_ids.iter().map(|id| id.len() + 4).sum::<usize>()
