@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Do something to many runs
     #[command(subcommand)]
     Bulk(BulkCommand),
+    /// Runs by the clock
+    #[command(subcommand)]
+    Schedule(crate::schedule::ScheduleCommand),
     /// Destinations and jobs
     #[command(subcommand)]
     Egress(EgressCommand),

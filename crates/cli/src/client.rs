@@ -112,6 +112,11 @@ impl Client {
         self.send(Method::PUT, path, Some(json(body)?), None)
     }
 
+    /// `DELETE`.
+    pub(crate) fn delete(&self, path: &str) -> Result<Answer, Failure> {
+        self.send(Method::DELETE, path, None, None)
+    }
+
     fn send(
         &self,
         method: Method,

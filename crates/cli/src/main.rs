@@ -22,6 +22,7 @@ mod many;
 mod method;
 mod numbers;
 mod run;
+mod schedule;
 mod serve;
 mod story;
 mod table;
@@ -62,6 +63,7 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Server(server) => serve::server(&server, out),
         Command::Run(command) => run::carry_out(command, &client?, out),
         Command::Bulk(command) => bulk::carry_out(command, &client?, out),
+        Command::Schedule(command) => schedule::carry_out(command, &client?, out),
         Command::Egress(command) => egress::carry_out(command, &client?, out),
         Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
         Command::Explain { code } => explain::explain(&code, out),

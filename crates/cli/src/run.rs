@@ -116,20 +116,23 @@ pub(crate) fn carry_out(
     }
 }
 
+/// The JSON of `--input`, where "-" is what standard input has.
+pub(crate) fn json_argument(input: &str) -> Result<Box<RawValue>, Failure> {
+    if input != "-" {
+        return json_of("--input", input);
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::new(Code::ConfigInvalid, format!("--input -: {error}")))?;
+    json_of("--input", &text)
+}
+
 fn start(args: StartArgs, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
-    let input = if args.input == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .map_err(|error| Failure::new(Code::ConfigInvalid, format!("--input -: {error}")))?;
-        text
-    } else {
-        args.input
-    };
     let path = format!("/v1/workflows/{}/runs", encoded(&args.workflow));
     let mut request = StartRun {
         id: args.id,
-        input: Some(json_of("--input", &input)?),
+        input: Some(json_argument(&args.input)?),
         version: args.version,
         tags: args.tags,
         on_conflict: match (args.attach, args.replace) {

@@ -6,6 +6,7 @@ mod method;
 mod query;
 mod requests;
 mod run;
+mod schedule;
 mod signal;
 mod start;
 mod timers;
@@ -17,6 +18,7 @@ pub use error::{ClientError, RunError};
 pub use method::{CallRun, MethodRun, UntypedCall};
 pub use query::QueryRun;
 pub use run::{RunHandle, UntypedRun};
+pub use schedule::{Fired, PutSchedule, ScheduleHandle};
 pub use signal::SendSignal;
 pub use start::StartRun;
 
@@ -74,6 +76,12 @@ impl Client {
     /// Begins a start: a run of `W` called `id`. The id is what makes a repeated start the same run.
     pub fn workflow<W: Workflow>(&self, id: impl Into<Name>) -> StartRun<W> {
         StartRun::new(self.clone(), RunId::new(W::NAME, id))
+    }
+
+    /// A handle to the schedule `name`, whether it exists or not.
+    #[must_use]
+    pub fn schedule(&self, name: impl Into<Name>) -> ScheduleHandle {
+        ScheduleHandle::new(self.clone(), name.into())
     }
 
     /// A handle to the run `id` of `W`, whether it exists or not.

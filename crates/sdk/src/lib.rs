@@ -152,8 +152,8 @@ pub use channel::{Channel, Recv, RecvError, RecvTimeout, Signals};
 pub use child::{Child, ChildHandle};
 pub use child_error::ChildError;
 pub use client::{
-    CallRun, Client, ClientError, MethodRun, QueryRun, RunError, RunHandle, SendSignal, StartRun,
-    UntypedCall, UntypedRun,
+    CallRun, Client, ClientError, Fired, MethodRun, PutSchedule, QueryRun, RunError, RunHandle,
+    ScheduleHandle, SendSignal, StartRun, UntypedCall, UntypedRun,
 };
 pub use continuing::ContinueAsNew;
 pub use cx::{CancelledFuture, Cx};

@@ -7,6 +7,7 @@ mod folders;
 mod many;
 mod program;
 mod runs;
+mod schedules;
 mod usage;
 // One scripted worker serves the tests of the server and of the program.
 #[path = "../../../server/tests/it/worker.rs"]

@@ -12,4 +12,5 @@ mod programs;
 mod relations;
 mod rewind;
 mod runs;
+mod schedules;
 mod tasks;
