@@ -22,6 +22,7 @@ pub use trunkline_core as core;
 
 pub mod cursor;
 pub mod egress;
+pub mod event;
 pub mod explain;
 pub mod failure;
 pub mod filter;

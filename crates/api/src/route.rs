@@ -106,6 +106,7 @@ routes! {
     Post "/v1/schedules/{name}/resume" ResumeSchedule "resume_schedule",
     Post "/v1/schedules/{name}/trigger" TriggerSchedule "trigger_schedule",
     Post "/v1/schedules/{name}/backfill" BackfillSchedule "backfill_schedule",
+    Get "/v1/events" Events "events",
     Get "/v1/connect" Connect "connect",
     Get "/v1/errors/{code}" ExplainCode "explain_code",
     Get "/v1/openapi.json" OpenApi "openapi",

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     /// Jobs that used up their attempts
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Print what happens: the events of runs, tasks and jobs
+    Events(EventsArgs),
     /// Explain an error code
     Explain {
         /// The code, such as TL0042
@@ -109,6 +111,12 @@ pub(crate) struct ServerArgs {
     /// How long finished runs and settled jobs are kept, in milliseconds [default: one day]
     #[arg(long, value_name = "MS")]
     pub(crate) retention_ms: Option<u64>,
+    /// How long events are kept, in milliseconds; 0 keeps none [default: one day]
+    #[arg(long, value_name = "MS")]
+    pub(crate) events_retention_ms: Option<u64>,
+    /// Bytes that events may take; beyond that the oldest go [default: 1 GiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) events_bytes_max: Option<u64>,
     /// The size of a journal's segments, in bytes [default: 64 MiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) segment_bytes: Option<u64>,
@@ -142,6 +150,34 @@ pub(crate) enum LogLevel {
     Info,
     Debug,
     Trace,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(crate) struct EventsArgs {
+    /// Go on with what happens from now on, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only about runs of this workflow
+    #[arg(long)]
+    pub(crate) workflow: Option<String>,
+    /// Only about the run with this id
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Only of this type, or group of types, such as run.completed or task.*; may be given several times
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    /// Where to begin: oldest, newest, or a time such as 2026-11-21T14:03:07Z [default: oldest]
+    #[arg(long, conflicts_with = "cursor")]
+    pub(crate) since: Option<String>,
+    /// Where to go on: printed at the end
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+    /// At most so many [default: all that there are]
+    #[arg(long)]
+    pub(crate) limit: Option<u64>,
+    /// Print each as a CloudEvent in JSON, one in a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A run on the command line.

@@ -34,6 +34,8 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
+    /// Where the events go on, if the answer is a page of them.
+    pub(crate) cursor: Option<String>,
 }
 
 impl Answer {
@@ -161,13 +163,22 @@ impl Client {
             self.unreachable(&cause.to_string())
         })?;
         let status = response.status();
+        let cursor = response
+            .headers()
+            .get(trunkline_api::event::CURSOR_HEADER)
+            .and_then(|cursor| cursor.to_str().ok())
+            .map(str::to_owned);
         let body = response
             .into_body()
             .collect()
             .await
             .map_err(|error| self.unreachable(&format!("the answer broke off: {error}")))?
             .to_bytes();
-        let answer = Answer { status, body };
+        let answer = Answer {
+            status,
+            body,
+            cursor,
+        };
         if status.is_success() {
             Ok(answer)
         } else {

@@ -45,6 +45,16 @@ impl Failure {
         }
     }
 
+    /// True if the server may well answer in a while.
+    pub(crate) fn may_pass(&self) -> bool {
+        let passing = [
+            Code::ServerUnreachable,
+            Code::ShuttingDown,
+            Code::Overloaded,
+        ];
+        matches!(self, Self::Coded { code, .. } if passing.contains(code))
+    }
+
     pub(crate) fn exit_code(&self) -> i32 {
         match self {
             Self::Coded { code, .. } => match code {

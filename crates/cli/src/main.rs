@@ -15,6 +15,7 @@ mod client;
 mod dead_letters;
 mod doctor;
 mod egress;
+mod events;
 mod explain;
 mod failure;
 mod log;
@@ -66,6 +67,7 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Schedule(command) => schedule::carry_out(command, &client?, out),
         Command::Egress(command) => egress::carry_out(command, &client?, out),
         Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
+        Command::Events(args) => events::carry_out(&args, &client?, out),
         Command::Explain { code } => explain::explain(&code, out),
         Command::Doctor { data, json } => match data {
             Some(folder) => doctor::folder::examine(&folder, json, out),

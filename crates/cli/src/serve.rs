@@ -53,6 +53,12 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
     if let Some(retention_ms) = args.retention_ms {
         engine.retention_ms = retention_ms;
     }
+    if let Some(retention_ms) = args.events_retention_ms {
+        engine.events_retention_ms = retention_ms;
+    }
+    if let Some(bytes_max) = args.events_bytes_max {
+        engine.events_bytes_max = bytes_max;
+    }
     if let Some(segment_bytes) = args.segment_bytes {
         engine.segment_bytes = segment_bytes;
     }

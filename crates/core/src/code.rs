@@ -117,6 +117,9 @@ codes! {
     87 ZoneUnknown 400 "there is no such time zone",
     88 ScheduleInvalid 400 "the schedule's settings are not usable",
     90 Internal 500 "an error inside Trunkline",
+    91 EventsGone 410 "the events are no longer kept",
+    92 FeedOff 409 "no events are kept",
+    93 EventTypeUnknown 400 "no event has this type",
     94 HistoryFileInvalid 400 "the file is no history that this version reads",
 }
 

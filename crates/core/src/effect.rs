@@ -37,6 +37,11 @@ pub enum Effect {
         /// The message.
         message: Message,
     },
+    /// Events up to the feed's row `upto` can be read.
+    Events {
+        /// The newest row.
+        upto: u64,
+    },
     /// Tell another shard that its messages up to `sequence` are durably taken: `Input::MessagesTaken` there.
     Acknowledge {
         /// Whom.

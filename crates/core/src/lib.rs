@@ -29,6 +29,7 @@ pub mod effect;
 pub mod egress;
 pub mod entry;
 pub mod failure;
+pub mod feed;
 pub mod gcra;
 pub mod ids;
 pub mod input;

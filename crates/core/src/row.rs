@@ -21,6 +21,9 @@
 //! sc shard:2 name                      a schedule                    schedule::Schedule
 //! sc shard:2 name 00                   where it stands               schedule::ScheduleState
 //! bk shard:2 id                        a bulk operation              shard::BulkRow
+//! ev shard:2 sequence:8                what happened in a batch      see shard::feed; sequence 0: what is gone
+//! er shard:2 subject:16 place:12       what remains of a run or job that rows of the feed point at
+//! er shard:2 run:16 place:12 chunk:4   and of its history            [entry::Entry]
 //! ```
 
 use crate::ids::{CommandId, JobId, RunKey, ShardId, tag_hash};
@@ -71,11 +74,15 @@ pub enum Kind {
     Schedule,
     /// A shard's part of a bulk operation.
     Bulk,
+    /// What happened in a batch.
+    Feed,
+    /// What remains of a run or job for those who read the feed.
+    Remains,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Run,
         Self::History,
         Self::Property,
@@ -92,6 +99,8 @@ impl Kind {
         Self::Tag,
         Self::Schedule,
         Self::Bulk,
+        Self::Feed,
+        Self::Remains,
     ];
 
     /// The two bytes that its keys begin with.
@@ -114,6 +123,8 @@ impl Kind {
             Self::Tag => b"tg",
             Self::Schedule => b"sc",
             Self::Bulk => b"bk",
+            Self::Feed => b"ev",
+            Self::Remains => b"er",
         }
     }
 }
@@ -278,6 +289,54 @@ impl Keys {
     #[must_use]
     pub fn bulk(self, id: &str) -> Vec<u8> {
         self.key(Kind::Bulk, &[id.as_bytes()])
+    }
+
+    /// A row of the feed; sequence 0: what is gone of it.
+    #[must_use]
+    pub fn feed(self, sequence: u64) -> Vec<u8> {
+        self.key(Kind::Feed, &[&sequence.to_be_bytes()])
+    }
+
+    /// What remains of a run or job that was parted with at a place of the feed, or a chunk of its history.
+    #[must_use]
+    pub fn remains(self, subject: u128, place: (u64, u32), chunk: Option<u32>) -> Vec<u8> {
+        let (subject, sequence, item) = (
+            subject.to_be_bytes(),
+            place.0.to_be_bytes(),
+            place.1.to_be_bytes(),
+        );
+        match chunk {
+            Some(chunk) => {
+                let chunk = chunk.to_be_bytes();
+                self.key(Kind::Remains, &[&subject, &sequence, &item, &chunk])
+            }
+            None => self.key(Kind::Remains, &[&subject, &sequence, &item]),
+        }
+    }
+
+    /// The range of everything that remains of a run or job from one parting.
+    #[must_use]
+    pub fn remains_at(self, subject: u128, place: (u64, u32)) -> (Vec<u8>, Vec<u8>) {
+        let from = self.remains(subject, place, None);
+        (
+            from,
+            self.under(
+                Kind::Remains,
+                &[
+                    &subject.to_be_bytes(),
+                    &place.0.to_be_bytes(),
+                    &place.1.to_be_bytes(),
+                ],
+            )
+            .1,
+        )
+    }
+
+    /// The range of what remains of a run or job from partings at a place or behind it.
+    #[must_use]
+    pub fn remains_from(self, subject: u128, place: (u64, u32)) -> (Vec<u8>, Vec<u8>) {
+        let from = self.remains(subject, place, None);
+        (from, self.under(Kind::Remains, &[&subject.to_be_bytes()]).1)
     }
 
     /// A workflow's newest version.

@@ -2,7 +2,8 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards) and [`sweep`] (retention).
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards), [`sweep`] (retention) and
+//! [`feed`] (the event feed).
 //! And [`schedules`] start runs by the clock.
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
@@ -13,6 +14,7 @@ mod children;
 mod continues;
 mod cut;
 mod egress;
+mod feed;
 mod history;
 mod hot;
 mod invariants;
@@ -39,6 +41,7 @@ mod timers;
 mod turns;
 mod workflows;
 
+use crate::feed::FeedSettings;
 use crate::ids::{CommandId, PeerId, RunKey, ShardId, Token};
 use crate::input::{Input, Message};
 use crate::io::Io;
@@ -69,6 +72,8 @@ pub struct Settings {
     pub retention_ms: u64,
     /// Runs that may stay in memory as typed values when nothing is going on in them.
     pub idle_runs_max: usize,
+    /// How the event feed is kept.
+    pub feed: FeedSettings,
 }
 
 impl Default for Settings {
@@ -77,6 +82,7 @@ impl Default for Settings {
             shards: 16,
             retention_ms: 24 * 3_600_000,
             idle_runs_max: 50_000,
+            feed: FeedSettings::default(),
         }
     }
 }
@@ -175,6 +181,7 @@ pub struct Shard {
     sweep: sweep::Sweep,
     bulks: bulk::Bulks,
     queries: queries::Queries,
+    feed: feed::Feed,
     workflows: BTreeMap<Name, u32>,
     /// Runs by status, in the order of `RunStatus::ALL`.
     runs_by_status: [u64; 7],
@@ -213,6 +220,7 @@ impl Shard {
             sweep: sweep::Sweep::default(),
             bulks: bulk::Bulks::default(),
             queries: queries::Queries::default(),
+            feed: feed::Feed::default(),
             workflows: BTreeMap::new(),
             runs_by_status: [0; 7],
         };
@@ -224,6 +232,7 @@ impl Shard {
         shard.open_mail(&mut io);
         shard.open_egress(&mut io);
         shard.open_schedules(&io);
+        shard.open_feed(&mut io);
         shard
     }
 
@@ -335,6 +344,7 @@ impl Shard {
             } => self.backfill_schedule(io, &name, (from, to), overlap, nonce),
             Op::PauseSchedule { name, note } => self.pause_schedule(io, &name, note),
             Op::Counters => Ok(Reply::Counters(self.counters())),
+            Op::ReadEvents(request) => self.read_events(io, &request),
         };
         io.reply(asker, answer);
     }
@@ -399,6 +409,7 @@ impl Shard {
         self.lapse_queries(io);
         self.sweep(io);
         self.work_bulks(io);
+        self.sweep_feed(io);
     }
 
     /// Gives ready turns and tasks to workers, runs first to the worker that still holds their future.
@@ -430,6 +441,7 @@ impl Shard {
         self.seal_egress(io);
         self.seal_schedules(io);
         self.seal_mail(io);
+        self.seal_feed(io);
     }
 
     /// When the shard next wants `Input::Tick`, if nothing else happens.
@@ -443,6 +455,7 @@ impl Shard {
             self.sweep.next_deadline(),
             self.bulks.next_deadline(self.settings.retention_ms),
             self.queries.next_deadline(),
+            self.feed.next_deadline(),
         ]
         .into_iter()
         .flatten()

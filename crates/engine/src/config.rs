@@ -14,6 +14,10 @@ pub struct Config {
     pub threads: Option<u16>,
     /// How long finished runs and settled jobs are kept, in milliseconds.
     pub retention_ms: u64,
+    /// How long events are kept, in milliseconds; zero: there is no event feed.
+    pub events_retention_ms: u64,
+    /// Bytes that the events of all shards may take; beyond that the oldest go earlier.
+    pub events_bytes_max: u64,
     /// Runs of one shard that may stay in memory as typed values while nothing goes on in them.
     pub idle_runs_max: usize,
     /// The size of a journal's segments, in bytes: a multiple of 4,096. A commit must fit in one; the limits on payloads and
@@ -41,6 +45,8 @@ impl Config {
             shards: None,
             threads: None,
             retention_ms: 24 * 3_600_000,
+            events_retention_ms: 24 * 3_600_000,
+            events_bytes_max: 1 << 30,
             idle_runs_max: 50_000,
             segment_bytes: 64 << 20,
             checkpoint_bytes: 64 << 20,

@@ -164,7 +164,8 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::BulkList
         | Op::ListDestinations
         | Op::ListSchedules { .. }
-        | Op::Counters => None,
+        | Op::Counters
+        | Op::ReadEvents(_) => None,
     }
 }
 
@@ -241,7 +242,11 @@ fn check(op: &Op) -> Checked {
         | Op::BulkStart { .. }
         | Op::BulkShow { .. }
         | Op::BulkCancel { .. } => many::check(op),
-        Op::ListDestinations | Op::ListSchedules { .. } | Op::Counters | Op::BulkList => Ok(()),
+        Op::ListDestinations
+        | Op::ListSchedules { .. }
+        | Op::Counters
+        | Op::BulkList
+        | Op::ReadEvents(_) => Ok(()),
     }
 }
 

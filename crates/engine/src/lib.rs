@@ -35,6 +35,7 @@ mod door;
 pub mod driver;
 mod engine;
 mod error;
+mod feed;
 pub mod filter;
 mod health;
 mod inbox;

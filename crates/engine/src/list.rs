@@ -39,6 +39,32 @@ pub(crate) async fn ask_each(node: &Node, op: &Op) -> Result<Vec<Reply>, Rejecti
     Ok(answers)
 }
 
+/// Awaits several answers at once.
+pub(crate) async fn together<T>(asked: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut waiting: Vec<_> = asked.map(|asked| (Box::pin(asked), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut all = true;
+        for (asked, answer) in &mut waiting {
+            if answer.is_none() {
+                match asked.as_mut().poll(context) {
+                    std::task::Poll::Ready(ready) => *answer = Some(ready),
+                    std::task::Poll::Pending => all = false,
+                }
+            }
+        }
+        if all {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    waiting
+        .into_iter()
+        .filter_map(|(_, answer)| answer)
+        .collect()
+}
+
 fn begin(node: &Node, shard: ShardId, op: Op) -> Pending<'_> {
     let pending = node.requests.begin();
     node.submit(
@@ -122,6 +148,7 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
             .await
             .map(Reply::Schedules),
         Op::Counters => counters(node).await.map(Reply::Counters),
+        Op::ReadEvents(request) => crate::feed::read(node, request).await,
         _ => Err(unexpected()),
     }
 }

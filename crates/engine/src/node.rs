@@ -4,6 +4,7 @@ use crate::checkpoint::Chores;
 use crate::clock::Clock;
 use crate::delivery::Deliveries;
 use crate::dispatch::Workers;
+use crate::feed::Feed;
 use crate::health::Vitals;
 use crate::inbox::Inbox;
 use crate::peers::{Peer, Peers};
@@ -30,6 +31,7 @@ pub(crate) struct Node {
     pub(crate) workers: Workers,
     pub(crate) workflows: Workflows,
     pub(crate) requests: Requests,
+    pub(crate) feed: Feed,
     pub(crate) deliveries: Deliveries,
     /// Of each shard thread: its inbox, its writer's desk, its keeper's chores.
     pub(crate) inboxes: Arc<[Arc<Inbox>]>,
@@ -57,6 +59,7 @@ impl Node {
         bounds: Bounds,
         clock: Clock,
         deliveries: Deliveries,
+        feed: Feed,
     ) -> Self {
         let inboxes: Arc<[Arc<Inbox>]> = (0..threads).map(|_| Arc::default()).collect();
         Self {
@@ -69,6 +72,7 @@ impl Node {
             workers: Workers::new(Arc::clone(&inboxes)),
             workflows: Workflows::default(),
             requests: Requests::default(),
+            feed,
             deliveries,
             inboxes,
             desks: (0..threads).map(|_| Arc::default()).collect(),
@@ -163,6 +167,7 @@ impl Node {
             peer.post.close();
         }
         self.requests.abandon();
+        self.feed.wake();
         self.deliveries.close();
     }
 

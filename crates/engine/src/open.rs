@@ -6,6 +6,7 @@ use crate::config::{Config, SHARDS_DEFAULT, threads_default};
 use crate::delivery::Deliveries;
 use crate::driver::{Batch, Driver, Share};
 use crate::error::OpenError;
+use crate::feed::Feed;
 use crate::filter::FilteredStore;
 use crate::node::{Bounds, Node};
 use crate::scribe::Scribe;
@@ -16,6 +17,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use trunkline_core::code::Code;
+use trunkline_core::feed::FeedSettings;
 use trunkline_core::shard::Settings;
 use trunkline_journal::folder::{journal_dir, store_file};
 use trunkline_journal::{Disk, Folder, FolderMeta, Journal, Options, RedbStore, Store};
@@ -60,13 +62,13 @@ pub(crate) fn open(
         inbox_bytes: config.inbox_bytes_max,
         retention_ms: config.retention_ms,
     };
-    let node = Arc::new(Node::new(
+    let feed = Feed::new(
+        folder.meta().id as u64,
+        config.events_retention_ms > 0,
         shards,
-        threads,
-        bounds,
-        clock,
-        Deliveries::new(runtime),
-    ));
+    );
+    let deliveries = Deliveries::new(runtime);
+    let node = Arc::new(Node::new(shards, threads, bounds, clock, deliveries, feed));
     let recovered = recover_all(&folder, config, &node, shards, threads)?;
     for (workflow, version) in recovered
         .iter()
@@ -154,6 +156,10 @@ fn recover_all(
                         shards,
                         retention_ms: config.retention_ms,
                         idle_runs_max: config.idle_runs_max,
+                        feed: FeedSettings {
+                            retention_ms: config.events_retention_ms,
+                            bytes_max: config.events_bytes_max / u64::from(shards),
+                        },
                     },
                 };
                 scope.spawn(move || recover(folder, config, node, share))

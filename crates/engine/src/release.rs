@@ -20,6 +20,8 @@ pub(crate) struct Release {
     told: HashMap<PeerId, (Vec<ToPeer>, usize)>,
     inputs: Vec<(Vec<(ShardId, Input)>, usize)>,
     calls: Vec<Call>,
+    /// How far the feeds of shards can be read.
+    heads: Vec<(ShardId, u64)>,
 }
 
 impl Release {
@@ -30,6 +32,7 @@ impl Release {
             told: HashMap::new(),
             inputs,
             calls: Vec::new(),
+            heads: Vec::new(),
         }
     }
 
@@ -66,6 +69,9 @@ impl Release {
                         message,
                     },
                 ),
+                Effect::Events { upto } => {
+                    self.heads.push((from, upto));
+                }
                 Effect::Acknowledge { to, sequence } => {
                     self.submit(to, Input::MessagesTaken { by: from, sequence });
                 }
@@ -90,6 +96,12 @@ impl Release {
             } else if let Some(peer) = self.node.peers.get(id) {
                 self.node.tell(&peer, &mut messages, bytes);
             }
+        }
+        if !self.heads.is_empty() {
+            for (shard, upto) in self.heads.drain(..) {
+                self.node.feed.reaches(shard, upto);
+            }
+            self.node.feed.wake();
         }
         if !self.calls.is_empty() {
             self.node

@@ -132,6 +132,7 @@ fn of_reply(reply: &Reply) -> usize {
         Reply::Property(value) | Reply::Answer(value) => value.len(),
         Reply::Runs { runs, .. } => 512 * runs.len(),
         Reply::Tasks(tasks) => 1_024 * tasks.len(),
+        Reply::Events { events, .. } => events.iter().map(|event| event.what.bytes()).sum(),
         Reply::Destinations(all) => 512 * all.len(),
         Reply::Job { job, .. } => of_job(&job.new),
         Reply::JobList { jobs, .. } => jobs.iter().map(|job| of_job(&job.new)).sum(),

@@ -1,6 +1,7 @@
 //! The client: starts runs, talks to them, and waits for their results.
 
 mod error;
+mod events;
 mod many;
 mod method;
 mod query;
@@ -15,6 +16,7 @@ mod timers;
 mod tests;
 
 pub use error::{ClientError, RunError};
+pub use events::{Event, EventCursor, EventStream};
 pub use method::{CallRun, MethodRun, UntypedCall};
 pub use query::QueryRun;
 pub use run::{RunHandle, UntypedRun};
@@ -94,6 +96,11 @@ impl Client {
     #[must_use]
     pub fn untyped(&self, workflow: impl Into<Name>, id: impl Into<Name>) -> UntypedRun {
         UntypedRun::new(self.clone(), RunId::new(workflow, id))
+    }
+
+    /// Listens to what happens: the events of runs, tasks and jobs, as they were committed.
+    pub fn events(&self) -> EventStream {
+        EventStream::new(self.clone())
     }
 
     /// Closes the connection in good order, for this handle and its clones. What is not answered yet ends with an error. A

@@ -152,8 +152,8 @@ pub use channel::{Channel, Recv, RecvError, RecvTimeout, Signals};
 pub use child::{Child, ChildHandle};
 pub use child_error::ChildError;
 pub use client::{
-    CallRun, Client, ClientError, Fired, MethodRun, PutSchedule, QueryRun, RunError, RunHandle,
-    ScheduleHandle, SendSignal, StartRun, UntypedCall, UntypedRun,
+    CallRun, Client, ClientError, Event, EventCursor, EventStream, Fired, MethodRun, PutSchedule,
+    QueryRun, RunError, RunHandle, ScheduleHandle, SendSignal, StartRun, UntypedCall, UntypedRun,
 };
 pub use continuing::ContinueAsNew;
 pub use cx::{CancelledFuture, Cx};
@@ -175,6 +175,7 @@ pub use task_error::TaskError;
 pub use timer::Sleep;
 pub use trunkline_api::core;
 pub use trunkline_api::core::entry::OnParentEnd;
+pub use trunkline_api::core::feed::EventType;
 pub use trunkline_api::core::payload::{Name, Payload};
 pub use trunkline_api::core::peer::WhichTimers;
 pub use worker::{RunningWorker, Worker};

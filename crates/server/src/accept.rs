@@ -76,6 +76,7 @@ pub async fn serve(
         engine,
         requests: Requests::default(),
         peers: Arc::new(Semaphore::new(config.peers_max)),
+        streams: Arc::new(Semaphore::new(config.streams_max)),
         stopping,
         config,
     });

@@ -20,6 +20,8 @@ pub(crate) struct App {
     pub(crate) requests: Requests,
     /// Room for workers and clients on `/v1/connect`.
     pub(crate) peers: Arc<Semaphore>,
+    /// Room for streams of events.
+    pub(crate) streams: Arc<Semaphore>,
     /// True once the server has been told to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }

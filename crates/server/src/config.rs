@@ -9,6 +9,10 @@ pub struct Config {
     pub connections_max: usize,
     /// Workers and clients that may be connected to `/v1/connect` at once. More are refused.
     pub peers_max: usize,
+    /// Streams of events that may be open at once. More are refused.
+    pub streams_max: usize,
+    /// How often a stream of events on which nothing happens gets a heartbeat.
+    pub heartbeat: Duration,
     /// Bytes of all headers of a request together.
     pub header_bytes_max: usize,
     /// Bytes of a request's address.
@@ -34,6 +38,8 @@ impl Default for Config {
         Self {
             connections_max: 10_000,
             peers_max: 10_000,
+            streams_max: 1_000,
+            heartbeat: Duration::from_secs(15),
             header_bytes_max: 16 << 10,
             uri_bytes_max: 8 << 10,
             body_bytes_max: 16 << 20,

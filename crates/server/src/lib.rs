@@ -29,6 +29,7 @@ mod app;
 mod config;
 mod connect;
 mod destinations;
+mod events;
 mod explain;
 mod frame;
 mod health;

@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    connect, destinations, explain, frame, health, jobs, many, methods, metrics, runs, schedules,
-    steering, waiting,
+    connect, destinations, events, explain, frame, health, jobs, many, methods, metrics, runs,
+    schedules, steering, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -76,6 +76,7 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ResumeSchedule => at(method, schedules::resume),
         Operation::TriggerSchedule => at(method, schedules::trigger),
         Operation::BackfillSchedule => at(method, schedules::backfill),
+        Operation::Events => at(method, events::events),
         Operation::Connect => at(method, connect::connect),
         Operation::ExplainCode => at(method, explain::explain),
         Operation::OpenApi => at(method, openapi_document),
@@ -127,6 +128,7 @@ async fn index() -> Answer {
         "/v1/egress/destinations\n",
         "                    destinations and their jobs\n",
         "/v1/schedules       schedules\n",
+        "/v1/events          what happens, as CloudEvents\n",
         "/v1/connect         workers connect here (WebSocket, trunkline.v1.cbor)\n",
         "/v1/errors/TL0010   what an error code means\n",
         "/healthz /readyz    is it alive, does it take work\n",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod egress;
+mod events;
 mod folders;
 mod many;
 mod program;

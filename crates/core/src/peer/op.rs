@@ -6,6 +6,7 @@ use super::method::{CallMethod, WhichTimers};
 use super::query::AskQuery;
 use crate::egress::{Destination, JobState, NewJob};
 use crate::entry::Outcome;
+use crate::feed::ReadEvents;
 use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey, TaskId};
 use crate::payload::{Name, Payload};
 use crate::schedule::{Overlap, Schedule};
@@ -190,6 +191,9 @@ pub enum Op {
         #[n(0)]
         run: RunId,
     },
+    /// Read the event feed: `Reply::Events`. The engine asks shard after shard.
+    #[n(42)]
+    ReadEvents(#[n(0)] ReadEvents),
     /// Call a method of a run: `Reply::MethodCalled`, or `Reply::MethodEnded` if the caller waits.
     #[n(26)]
     CallMethod(#[n(0)] CallMethod),

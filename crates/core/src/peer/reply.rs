@@ -5,6 +5,7 @@ use super::task::TaskStatus;
 use crate::code::Code;
 use crate::egress::{Destination, Job};
 use crate::entry::Outcome;
+use crate::feed::{Event, FeedCursor};
 use crate::ids::{JobId, RunKey};
 use crate::payload::{Name, Payload};
 use crate::run::{Run, RunStatus};
@@ -192,6 +193,16 @@ pub enum Reply {
     /// How all bulk operations stand.
     #[n(26)]
     Bulks(#[n(0)] Vec<BulkStatus>),
+    /// Part of the event feed.
+    #[n(36)]
+    Events {
+        /// The events. Those of one run, job or shard are in order.
+        #[n(0)]
+        events: Vec<Event>,
+        /// Where to go on.
+        #[n(1)]
+        next: FeedCursor,
+    },
 }
 
 /// A destination and how its work stands.

@@ -36,6 +36,7 @@ impl Shard {
             hot.run.open_timers = 0;
         }
         self.leave_children(io, key, hot);
+        self.part_with_history(io, key, hot, 0);
         for chunk in 0..hot.run.chunks {
             io.delete(&self.keys.history(key, chunk));
         }
@@ -65,6 +66,9 @@ impl Shard {
             }
             self.notify(io, key, hot, notification);
         }
+        // What came along has been told of when it came.
+        self.close_chunk(io, key, hot);
+        self.tell_rewound(key, hot, false, &[]);
     }
 
     /// What comes along into the next generation, and the newest nonces of this one and those before.

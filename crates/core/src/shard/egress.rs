@@ -5,9 +5,11 @@
 //! Jobs are read from their rows when they leave, so that a backlog costs little memory.
 
 use super::Shard;
+use super::feed::cut;
 use crate::code::Code;
 use crate::effect::Effect;
 use crate::egress::{Delivery, Destination, HeadOfLine, Job, JobState};
+use crate::feed::Mark;
 use crate::gcra::Gcra;
 use crate::ids::{JobId, PeerId, Token};
 use crate::io::{Io, decode};
@@ -341,6 +343,8 @@ impl Shard {
             }
             Verdict::Accepted | Verdict::Refused(_) => None,
         };
+        self.feed_job(name, id, &mark_of(&verdict, job.attempts, retry_at));
+        let target = self.egress.targets.get_mut(name).expect("seen above");
         match (verdict, retry_at) {
             (Verdict::Accepted, _) => {
                 job.state = JobState::Succeeded;
@@ -409,6 +413,22 @@ pub(super) fn unconfigured(name: &Name) -> impl FnOnce() -> Target {
             accepted: 0,
             cancelled: 0,
         })
+    }
+}
+
+/// What the feed tells of a delivery.
+fn mark_of(verdict: &Verdict, attempt: u32, retry_at: Option<Timestamp>) -> Mark {
+    match (verdict, retry_at) {
+        (Verdict::Accepted, _) => Mark::JobDelivered { attempt },
+        (Verdict::Retry { reason, .. }, Some(retry_at)) => Mark::JobAttemptFailed {
+            attempt,
+            retry_at,
+            reason: cut(reason),
+        },
+        (Verdict::Retry { reason, .. } | Verdict::Refused(reason), _) => Mark::JobDead {
+            attempt,
+            reason: cut(reason),
+        },
     }
 }
 

@@ -5,6 +5,7 @@
 //! puts it back, and [`Shard::seal_runs`] writes what has changed and lets go of what is idle.
 
 use super::Shard;
+use super::feed::Marks;
 use super::methods::Methods;
 use super::runs::Asker;
 use crate::ids::{Nonce, PeerId, RunKey, Token};
@@ -65,6 +66,10 @@ pub(crate) struct Hot {
     pub(super) nonces: Option<BTreeSet<Nonce>>,
     /// Calls of its methods; absent until the first.
     pub(super) methods: Option<Box<Methods>>,
+    /// Entries and chunks that the feed has told of.
+    pub(super) fed: u32,
+    pub(super) fed_chunk: u32,
+    pub(super) marks: Marks,
 }
 
 /// A turn that a worker has.
@@ -90,6 +95,9 @@ pub(crate) struct Holder {
 impl Hot {
     pub(crate) fn new(run: Run) -> Box<Self> {
         Box::new(Self {
+            fed: run.entries,
+            fed_chunk: run.chunks,
+            marks: Marks::default(),
             run,
             changed: false,
             touched: false,
@@ -157,7 +165,13 @@ impl Hot {
         self.nonces = None;
         self.holder = None;
         self.steps_with = None;
+        (self.fed, self.fed_chunk) = (0, 0);
         self.changed = true;
+    }
+
+    /// True if something has happened that the feed has not told of.
+    pub(super) fn has_news(&self) -> bool {
+        self.entries() > self.fed || !self.marks.is_empty()
     }
 
     /// How many entries the history has, with those that no chunk holds yet.
@@ -343,6 +357,7 @@ impl Shard {
                 continue;
             };
             self.close_chunk(io, key, &mut hot);
+            self.feed_run(key, &mut hot);
             if hot.changed {
                 hot.changed = false;
                 io.put(&self.keys.run(key), &hot.run);

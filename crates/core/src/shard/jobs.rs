@@ -4,6 +4,7 @@ use super::Shard;
 use super::egress::{Target, unconfigured};
 use crate::code::Code;
 use crate::egress::{Job, JobState, NewJob};
+use crate::feed::Mark;
 use crate::ids::JobId;
 use crate::io::{Io, decode};
 use crate::limits::{PAGE_MAX, SCAN_MAX};
@@ -75,6 +76,8 @@ impl Shard {
                 source: source.cloned(),
             };
             io.create(&job_key, &job);
+            let sequence = job.lane_sequence;
+            self.feed_job(&name, id, &Mark::JobAccepted { sequence });
             accepted += 1;
             touched.insert(name);
         }
@@ -166,6 +169,7 @@ impl Shard {
             .expect("find_job has seen it");
         // At the end of its lane: what came after it has been delivered, and must not be overtaken again.
         job.lane_sequence = next_in_lane(io, self.keys, target, &job.new.lane);
+        let sequence = job.lane_sequence;
         job.state = JobState::Pending;
         job.attempts = 0;
         job.ready_at = io.now;
@@ -175,6 +179,7 @@ impl Shard {
             .queue
             .push(io.now, id, Some(job.new.lane.clone()), io.now);
         io.put(&self.keys.job(name, id), &job);
+        self.feed_job(name, id, &Mark::JobReplayed { sequence });
         self.egress.changed.insert(name.clone());
         self.pump(io, name);
         Ok(Reply::Done)
@@ -205,6 +210,7 @@ impl Shard {
         job.settled_at = Some(io.now);
         self.sweep.expect(io.now, self.settings.retention_ms);
         io.put(&self.keys.job(name, id), &job);
+        self.feed_job(name, id, &Mark::JobCancelled);
         self.egress.changed.insert(name.clone());
         self.pump(io, name);
         Ok(Reply::Done)

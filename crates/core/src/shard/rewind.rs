@@ -8,6 +8,7 @@ use super::cut::{Cut, Point, cut};
 use super::hot::Hot;
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification};
+use crate::feed::Mark;
 use crate::ids::{CommandId, RunId, RunKey};
 use crate::io::{Io, decode};
 use crate::payload::{Name, Payload};
@@ -30,6 +31,7 @@ impl Shard {
             RunStatus::Failed => self.retry_failed(io, key, &mut hot, at),
             RunStatus::Paused if at.is_none() => {
                 self.set_status(&mut hot, RunStatus::Running);
+                self.mark(&mut hot, &Mark::Resumed);
                 hot.run.paused_because = None;
                 Ok(())
             }
@@ -103,6 +105,8 @@ impl Shard {
 
     /// Gives a run a history in place of its own.
     fn rewrite(&mut self, io: &mut Io<'_>, key: RunKey, hot: &mut Hot, cut: &Cut) {
+        let is_new = hot.run.chunks == 0;
+        self.part_with_history(io, key, hot, 0);
         for chunk in 0..hot.run.chunks {
             io.delete(&self.keys.history(key, chunk));
         }
@@ -133,6 +137,7 @@ impl Shard {
             self.append(io, key, hot, entry);
         }
         self.close_chunk(io, key, hot);
+        self.tell_rewound(key, hot, is_new, &cut.entries);
         hot.recent.clear();
         for name in core::mem::take(&mut hot.run.properties) {
             io.delete(&self.keys.property(key, &name));
@@ -158,13 +163,14 @@ impl Shard {
 
     /// Forgets a run that has ended.
     pub(super) fn purge_run(&mut self, io: &mut Io<'_>, run: &RunId) -> Result<Reply, Rejection> {
-        let (key, hot) = self.find(io, run)?;
+        let (key, mut hot) = self.find(io, run)?;
         let status = hot.run.status;
         if !status.is_final() {
             self.keep(key, hot);
             let detail = format!("run `{run}` is {}", status.as_str());
             return Err(Rejection::new(Code::RunNotEnded, detail));
         }
+        self.mark(&mut hot, &Mark::Purged);
         self.keep(key, hot);
         self.purge(io, key);
         Ok(Reply::Done)

@@ -1,11 +1,13 @@
 //! What is asked of runs: signal, cancel, look at, hold back, end. How they start is in `starts`, how they move on in `turns`.
 
 use super::Shard;
+use super::feed::cut;
 use super::history::chunk_len;
 use super::hot::Hot;
 use crate::code::Code;
 use crate::entry::{Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
+use crate::feed::Mark;
 use crate::ids::{Nonce, PeerId, RequestId, RunId, RunKey};
 use crate::io::Io;
 use crate::payload::{Name, Payload};
@@ -188,6 +190,10 @@ impl Shard {
     /// Holds a run back. A turn under way is void: what the worker answers will not match.
     pub(super) fn pause_because(&mut self, hot: &mut Hot, reason: Name) {
         self.set_status(hot, RunStatus::Paused);
+        let paused = Mark::Paused {
+            reason: cut(&reason),
+        };
+        self.mark(hot, &paused);
         hot.run.paused_because = Some(reason);
         self.end_turn(hot);
         hot.holder = None;
@@ -197,6 +203,7 @@ impl Shard {
         let (key, mut hot) = self.find_live(io, run)?;
         let answer = if hot.run.status == RunStatus::Paused {
             self.set_status(&mut hot, RunStatus::Running);
+            self.mark(&mut hot, &Mark::Resumed);
             hot.run.paused_because = None;
             Ok(Reply::Done)
         } else {
@@ -312,6 +319,7 @@ impl Shard {
         outcome: Outcome,
     ) {
         self.set_status(hot, status);
+        self.mark_end(hot, status, &outcome);
         hot.run.finished_at = Some(io.now);
         hot.run.paused_because = None;
         hot.run.unconsumed = 0;

@@ -117,7 +117,7 @@ impl Shard {
             self.finish(io, key, &mut hot, status, outcome);
         }
         let before = hot.run.began_at();
-        self.forget_rows(io, key, &hot.run);
+        self.forget_rows(io, key, &mut hot);
         Ok((key, self.create(io, key, start, origin, Some(before)), true))
     }
 

@@ -4,6 +4,7 @@
 //! removes what is due and notes what is the oldest then. A shard without finished work never wakes for it.
 
 use super::Shard;
+use super::hot::Hot;
 use crate::egress::{Job, JobState};
 use crate::ids::RunKey;
 use crate::io::{Io, decode};
@@ -115,6 +116,9 @@ impl Shard {
             if pass.kind == Kind::Run {
                 self.purge(io, run_of_key(&key).expect("a run's key"));
             } else {
+                if let Some(job) = io.get::<Job>(&key) {
+                    self.part_with_job(io, &job);
+                }
                 io.delete(&key);
             }
         }
@@ -135,18 +139,19 @@ impl Shard {
 
     /// Removes every row of a finished run.
     pub(super) fn purge(&mut self, io: &mut Io<'_>, key: RunKey) {
-        let Some(hot) = self.load(io, key) else {
+        let Some(mut hot) = self.load(io, key) else {
             return;
         };
-        let run = &hot.run;
-        if !run.status.is_final() {
+        if !hot.run.status.is_final() {
             return self.keep(key, hot);
         }
-        self.forget_rows(io, key, run);
+        self.forget_rows(io, key, &mut hot);
     }
 
     /// Removes every row of a run that has ended.
-    pub(super) fn forget_rows(&mut self, io: &mut Io<'_>, key: RunKey, run: &Run) {
+    pub(super) fn forget_rows(&mut self, io: &mut Io<'_>, key: RunKey, hot: &mut Hot) {
+        self.part_with_history(io, key, hot, 0);
+        let run = &hot.run;
         self.runs_by_status[run.status as usize] -= 1;
         for chunk in 0..run.chunks {
             io.delete(&self.keys.history(key, chunk));

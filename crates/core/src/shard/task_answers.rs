@@ -11,6 +11,7 @@ use super::{Shard, TaskKey};
 use crate::code::Code;
 use crate::entry::{Command, Entry, Meta, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
+use crate::feed::Mark;
 use crate::ids::{Nonce, PeerId, RunId, RunKey, TaskId, Token};
 use crate::io::Io;
 use crate::payload::{Name, Payload};
@@ -123,11 +124,14 @@ impl Shard {
             until: options.attempt_timeout_ms.map(|_| task.attempt_ends_at),
             heartbeat_by: options.heartbeat_timeout_ms.map(|ms| io.now.plus_ms(ms)),
         };
+        let attempt = task.row.failed_attempts + 1;
         task.row.progress_mut().delegated = Some(delegation);
         io.put(&self.keys.task(key.0, key.1), &task.row);
         let queue = self.tasks.queues.get_mut(&task.row.service);
         queue.expect("what is leased is queued").remove(io.now, key);
         self.tasks.reckon(key);
+        let command = key.1;
+        self.mark_task(io, key.0, &Mark::TaskDelegated { command, attempt });
     }
 
     pub(super) fn complete_task(

@@ -3,6 +3,7 @@
 //! A task is a message of its service's [`Queue`]. Its row holds what must survive; its argument is in the run's history, and
 //! in memory while the task is young.
 
+use super::feed::shortened;
 use super::history::fitting;
 use super::task_table::{Task, TaskRow};
 use super::turns::refuse;
@@ -10,6 +11,7 @@ use super::{Offer, Shard, TaskKey};
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome, TaskOptions};
 use crate::failure::{Failure, Site};
+use crate::feed::Mark;
 use crate::ids::{PeerId, Token};
 use crate::io::{Io, decode};
 use crate::payload::{Name, Payload};
@@ -157,6 +159,11 @@ impl Shard {
         let queue = self.tasks.queues.get_mut(service).expect("just seen");
         let taken = queue.take(io.now, peer, token, lease_ends_at);
         debug_assert_eq!(taken, Some(key), "tasks have no limits of their own");
+        let begun = Mark::AttemptStarted {
+            command: key.1,
+            attempt: attempt.attempt,
+        };
+        self.mark_task(io, key.0, &begun);
         io.tell(peer, ToPeer::Task(attempt));
         Sending::Sent
     }
@@ -254,6 +261,7 @@ impl Shard {
         then: Then,
     ) {
         let notification = self.with_site(key, notification);
+        let chunk = self.tasks.tasks.get(&key).map_or(0, |task| task.row.chunk);
         self.tasks.remove(io.now, key);
         io.delete(&self.keys.task(key.0, key.1));
         let Some(mut hot) = self.load(io, key.0) else {
@@ -261,6 +269,7 @@ impl Shard {
         };
         if !hot.run.status.is_final() {
             hot.run.open_tasks -= 1;
+            self.mark_distant(&mut hot, key.1, chunk);
             let (notification, fits) = fitting(&hot, notification);
             self.notify(io, key.0, &mut hot, notification);
             match then {
@@ -324,6 +333,12 @@ impl Shard {
             Some(ready_at) => {
                 task.row.failed_attempts = attempt;
                 task.row.ready_at = ready_at;
+                let failed = Mark::AttemptFailed {
+                    command: key.1,
+                    attempt,
+                    retry_at: ready_at,
+                    failure: shortened(&failure),
+                };
                 task.row.last_failure = Some(failure);
                 let progress = task.row.progress.as_mut();
                 let delegated = progress.and_then(|progress| progress.delegated.take());
@@ -339,6 +354,7 @@ impl Shard {
                     queue.retry(io.now, key, ready_at);
                 }
                 self.tasks.reckon(key);
+                self.mark_task(io, key.0, &failed);
             }
             None => {
                 let command = key.1;

@@ -4,6 +4,8 @@ mod children;
 mod cluster;
 mod continues;
 mod egress;
+mod feed;
+mod feed_kept;
 mod kept;
 mod lists;
 mod mail;

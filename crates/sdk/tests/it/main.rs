@@ -6,6 +6,7 @@ mod behaviours;
 mod bridge;
 mod connection;
 mod contract;
+mod events;
 mod house;
 mod kit;
 mod programs;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod connections;
 mod disk;
+mod events;
 mod http;
 mod jobs;
 mod lists;

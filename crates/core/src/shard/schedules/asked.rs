@@ -4,6 +4,7 @@ use super::super::Shard;
 use super::Active;
 use crate::calendar::Calendar;
 use crate::code::Code;
+use crate::feed::Mark;
 use crate::ids::Nonce;
 use crate::io::Io;
 use crate::limits::PAGE_MAX;
@@ -13,6 +14,7 @@ use crate::schedule::{
     BACKFILLS_MAX, Backfill, Cause, FireCounts, FireEnd, Overlap, Schedule, ScheduleState,
     ScheduleStatus, ScheduleSummary, UPCOMING_MAX,
 };
+use crate::shard::feed::cut;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::format;
@@ -69,10 +71,18 @@ impl Shard {
             active.state.revision += 1;
             active.state.updated_at = io.now;
             active.change_plan(before.as_ref(), io.now);
+            let put = if before.is_some() {
+                Mark::ScheduleUpdated
+            } else {
+                Mark::ScheduleCreated
+            };
+            self.feed_schedule(&name, &put);
         }
         match paused {
             Some(true) if active.state.paused.is_none() => {
-                active.state.paused = Some(Name::from("it was put so"));
+                let reason = Name::from("it was put so");
+                active.state.paused = Some(reason.clone());
+                self.feed_schedule(&name, &Mark::SchedulePaused { reason });
             }
             Some(false) => self.unpause(io, &mut active),
             _ => {}
@@ -110,6 +120,7 @@ impl Shard {
         name: &Name,
     ) -> Result<Reply, Rejection> {
         self.find_schedule(name)?;
+        self.feed_schedule(name, &Mark::ScheduleDeleted);
         self.schedules.changed.remove(name);
         io.delete(&self.keys.schedule(name));
         io.delete(&self.keys.schedule_state(name));
@@ -125,7 +136,11 @@ impl Shard {
     ) -> Result<Reply, Rejection> {
         let mut active = self.find_schedule(name)?;
         match paused {
-            Some(note) => active.state.paused = Some(note),
+            Some(note) => {
+                let reason = cut(&note);
+                self.feed_schedule(name, &Mark::SchedulePaused { reason });
+                active.state.paused = Some(note);
+            }
             None => self.unpause(io, &mut active),
         }
         self.keep_changed_schedule(active);
@@ -135,6 +150,7 @@ impl Shard {
     /// What would have fired during the pause does not fire afterwards.
     fn unpause(&mut self, io: &mut Io<'_>, active: &mut Active) {
         if active.state.paused.take().is_some() {
+            self.feed_schedule(&active.schedule.name, &Mark::ScheduleResumed);
             active.state.after = active.state.after.max(io.now);
             active.plan();
             self.go_on(io, active);

@@ -3,6 +3,7 @@
 use super::super::Shard;
 use super::Active;
 use crate::code::Code;
+use crate::feed::Mark;
 use crate::ids::{Nonce, RunId};
 use crate::input::{EndHow, Message};
 use crate::io::Io;
@@ -93,15 +94,30 @@ impl Shard {
             active.state.counts.skipped += 1;
             FireEnd::Skipped
         };
-        active.remember(Fire {
-            at,
-            cause,
-            taken_at: io.now,
-            run: None,
-            ended_at: (end == FireEnd::Skipped).then_some(io.now),
-            end: end.clone(),
-        });
+        self.remember_fire(
+            active,
+            Fire {
+                at,
+                cause,
+                taken_at: io.now,
+                run: None,
+                ended_at: (end == FireEnd::Skipped).then_some(io.now),
+                end: end.clone(),
+            },
+        );
         end
+    }
+
+    /// Notes a fire, and tells of it.
+    fn remember_fire(&mut self, active: &mut Active, fire: Fire) {
+        let mark = Mark::ScheduleFired {
+            at: fire.at,
+            cause: fire.cause,
+            end: fire.end.clone(),
+            run: fire.run.clone(),
+        };
+        self.feed_schedule(&active.schedule.name, &mark);
+        active.remember(fire);
     }
 
     fn end_others(&mut self, io: &mut Io<'_>, active: &mut Active, overlap: Overlap) {
@@ -159,7 +175,7 @@ impl Shard {
                 state.counts.skipped += 1;
                 fire.end = FireEnd::Skipped;
                 fire.ended_at = Some(io.now);
-                active.remember(fire);
+                self.remember_fire(active, fire);
                 return FireEnd::Skipped;
             };
             *remaining = left;
@@ -177,7 +193,7 @@ impl Shard {
             fire.end = end.clone();
             fire.ended_at = Some(io.now);
             active.state.counts.refused += 1;
-            active.remember(fire);
+            self.remember_fire(active, fire);
             return end;
         };
         let run = RunId::new(action.workflow.clone(), id.clone());
@@ -206,7 +222,7 @@ impl Shard {
             id,
             ending: false,
         });
-        active.remember(fire);
+        self.remember_fire(active, fire);
         let to = self.shard_of(&run);
         self.post(io, to, message);
         FireEnd::Starting
@@ -231,6 +247,11 @@ impl Shard {
             (Some(open), Some(rejection)) => {
                 active.state.running.remove(open);
                 active.state.counts.refused += 1;
+                let refused = Mark::ScheduleRefused {
+                    run: run.id.clone(),
+                    rejection: rejection.clone(),
+                };
+                self.feed_schedule(&active.schedule.name, &refused);
                 active.settle_run(&run.id, FireEnd::Refused(rejection), Some(io.now));
                 self.go_on(io, &mut active);
             }

@@ -49,6 +49,7 @@ fn every_run_is_listed_once_page_by_page() {
 fn finished_runs_go_after_the_retention_time() {
     let mut world = World::new();
     world.settings.retention_ms = 10_000;
+    world.settings.feed.retention_ms = 5_000;
     world.crash();
     for id in ["a", "b"] {
         world.start(id);

@@ -1,6 +1,7 @@
 //! Random walks: workers, clients and the clock do as they like, with crashes, and every run comes to its end with exactly
 //! what it should have.
 
+use super::feed::agrees_with_histories;
 use super::world::*;
 use crate::effect::Effect;
 use crate::entry::{Command, Outcome, TaskOptions};
@@ -13,11 +14,16 @@ use crate::policy::{RetryPolicy, scramble};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::format;
+use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
 const RUNS: u64 = 4;
 const WORKERS: [PeerId; 2] = [WORKER, OTHER];
+
+fn run_names() -> Vec<String> {
+    (0..RUNS).map(|id| format!("run-{id}")).collect()
+}
 
 struct Walk {
     world: World,
@@ -182,6 +188,7 @@ fn whatever_happens_the_invariants_hold_and_all_work_ends() {
         walk.turns.clear();
         walk.tasks.clear();
         walk.world.crash();
+        agrees_with_histories(&mut walk.world, &run_names());
         for _ in 0..200 {
             while let Some(turn) = walk.world.turn(WORKER) {
                 let done = done_of(&turn, false, vec![finish()]);
@@ -210,6 +217,7 @@ fn whatever_happens_the_invariants_hold_and_all_work_ends() {
             0,
             "seed {seed}: {counters:?}"
         );
+        agrees_with_histories(&mut walk.world, &run_names());
     }
 }
 

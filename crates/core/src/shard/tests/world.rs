@@ -109,7 +109,9 @@ impl World {
     fn seal(&mut self, mut out: Output) {
         self.shard.seal(Timestamp(self.now), &self.rows, &mut out);
         self.rows.apply(&mut out);
-        self.effects.append(&mut out.effects);
+        // Every batch says that there is something to read; the stories are about the rest.
+        let told = |effect: &Effect| !matches!(effect, Effect::Events { .. });
+        self.effects.extend(out.effects.drain(..).filter(told));
         if let Err(violation) = self.shard.check(&self.rows) {
             panic!("{violation:?}");
         }
@@ -133,6 +135,20 @@ impl World {
             self.shard.digest(&self.rows),
             "recovery changes nothing"
         );
+    }
+
+    /// Opens the shard again, with other settings perhaps.
+    pub(super) fn reopen(&mut self) {
+        let mut out = Output::default();
+        self.shard = Shard::open(
+            self.id,
+            self.settings.clone(),
+            Timestamp(self.now),
+            &self.rows,
+            &mut out,
+        );
+        self.effects.clear();
+        self.seal(out);
     }
 
     /// Lets time pass, with every tick on the way.
