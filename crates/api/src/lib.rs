@@ -39,4 +39,5 @@ pub mod replay;
 pub mod route;
 pub mod run;
 pub mod schedule;
+pub mod task;
 pub mod timestamp;

@@ -1,11 +1,13 @@
 //! What the program understands on its command line.
 
 mod many;
+mod task;
 
 pub(crate) use many::{
     ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,
     RunListArgs, TaggedArgs,
 };
+pub(crate) use task::TaskCommand;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     /// Runs by the clock
     #[command(subcommand)]
     Schedule(crate::schedule::ScheduleCommand),
+    /// Look at the tasks of a run, and answer one
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Destinations and jobs
     #[command(subcommand)]
     Egress(EgressCommand),

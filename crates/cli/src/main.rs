@@ -27,6 +27,7 @@ mod schedule;
 mod serve;
 mod story;
 mod table;
+mod task;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -65,6 +66,7 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Run(command) => run::carry_out(command, &client?, out),
         Command::Bulk(command) => bulk::carry_out(command, &client?, out),
         Command::Schedule(command) => schedule::carry_out(command, &client?, out),
+        Command::Task(command) => task::carry_out(command, &client?, out),
         Command::Egress(command) => egress::carry_out(command, &client?, out),
         Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
         Command::Events(args) => events::carry_out(&args, &client?, out),

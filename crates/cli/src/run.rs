@@ -348,7 +348,7 @@ fn steer(
 }
 
 /// The address of a run. An id without a workflow is looked up.
-fn path(run: &RunArg, client: &Client) -> Result<String, Failure> {
+pub(crate) fn path(run: &RunArg, client: &Client) -> Result<String, Failure> {
     let at = |workflow: &str, id: &str| {
         format!("/v1/workflows/{}/runs/{}", encoded(workflow), encoded(id))
     };

@@ -112,6 +112,7 @@ codes! {
     81 HeartbeatTimeout 504 "the attempt was silent for too long",
     82 TaskEnded 409 "the task has ended, or has its answer",
     83 TaskNotFound 404 "there is no such task",
+    84 BatchItemMissing 500 "the batch gave no result for this item",
     85 ScheduleNotFound 404 "there is no such schedule",
     86 CronInvalid 400 "a rule of when to fire is not usable",
     87 ZoneUnknown 400 "there is no such time zone",

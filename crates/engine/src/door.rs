@@ -7,13 +7,14 @@
 mod egress;
 mod many;
 mod schedules;
+mod tasks;
 
 mod commands;
 
 use crate::node::Node;
 use egress::{check_destination, check_job, check_jobs};
 use trunkline_core::code::Code;
-use trunkline_core::entry::{Meta, Outcome, TaskOptions};
+use trunkline_core::entry::Outcome;
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::{RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::limits::{
@@ -36,8 +37,6 @@ type Checked = Result<(), Rejection>;
 /// Bytes of one turn. What it writes, which may be three times as much (into the history, as properties, as messages), is
 /// one frame of the journal.
 const TURN_BYTES_MAX: usize = 16 << 20;
-/// Bytes of the values in one task's meta.
-const META_BYTES_MAX: usize = 64 << 10;
 /// Longest URL, and longest reason that an operator gives.
 const TEXT_BYTES_MAX: usize = 2_048;
 
@@ -216,7 +215,7 @@ fn check(op: &Op) -> Checked {
         | Op::Purge { run }
         | Op::Waits { run } => check_run(run),
         Op::CompleteTask { outcome, .. } => check_outcome("the answer", outcome),
-        Op::HeartbeatTask { details, .. } => check_details(details.as_ref()),
+        Op::HeartbeatTask { details, .. } => tasks::check_details(details.as_ref()),
         Op::CancelTask { .. } => Ok(()),
         Op::PutDestination { destination } => check_destination(destination),
         Op::CreateJobs { jobs } => check_jobs(jobs.iter().map(|(_, job)| job)),
@@ -306,32 +305,6 @@ fn check_payload(what: &str, payload: &Payload) -> Checked {
     Ok(())
 }
 
-fn check_details(details: Option<&Payload>) -> Checked {
-    details.map_or(Ok(()), |details| {
-        check_payload("the heartbeat's details", details)
-    })
-}
-
-fn check_task_options(options: &TaskOptions) -> Checked {
-    check_tags(options.tags.as_deref().unwrap_or_default())?;
-    check_meta(options.meta.as_ref())
-}
-
-/// A task's meta is written with each of its heartbeats that says something.
-fn check_meta(meta: Option<&Meta>) -> Checked {
-    let meta = meta.map(Vec::as_slice).unwrap_or_default();
-    let bytes: usize = meta.iter().map(|(_, value)| value.len()).sum();
-    if meta.len() > TAGS_MAX || bytes > META_BYTES_MAX {
-        let detail = format!(
-            "the task's meta has {} values of {bytes} bytes, the limits are {TAGS_MAX} and {META_BYTES_MAX}",
-            meta.len()
-        );
-        return Err(Rejection::new(Code::PayloadTooLarge, detail));
-    }
-    meta.iter()
-        .try_for_each(|(name, _)| check_name("a name in the task's meta", name))
-}
-
 /// Makes a report one that the core can take.
 pub(crate) fn mend(report: FromPeer) -> FromPeer {
     match report {
@@ -388,8 +361,8 @@ pub(crate) fn mend(report: FromPeer) -> FromPeer {
             run,
             command,
             token,
-            details: details.filter(|details| check_details(Some(details)).is_ok()),
-            meta: meta.filter(|meta| check_meta(Some(meta)).is_ok()),
+            details: details.filter(|details| tasks::check_details(Some(details)).is_ok()),
+            meta: meta.filter(|meta| tasks::check_meta(Some(meta)).is_ok()),
         },
         FromPeer::QueryDone {
             run,

@@ -4,7 +4,7 @@ use crate::signature::{arguments, names, result_types, tuple};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::parse::Parser;
-use syn::{Error, ItemTrait, LitStr, Result, ReturnType, TraitItem, TraitItemFn};
+use syn::{Error, ItemTrait, LitInt, LitStr, Result, ReturnType, TraitItem, TraitItemFn};
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let contract: ItemTrait = syn::parse2(item)?;
@@ -95,7 +95,10 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
 /// The method as the trait declares it: its future is `Send`, because tasks run on any thread.
 fn declare(method: &TraitItemFn) -> Result<TokenStream> {
     task_arguments(method)?;
-    let attributes = &method.attrs;
+    let attributes = method
+        .attrs
+        .iter()
+        .filter(|attribute| !attribute.path().is_ident("task"));
     let mut signature = method.sig.clone();
     signature.asyncness = None;
     let output = match &signature.output {
@@ -149,6 +152,7 @@ fn stub(method: &TraitItemFn, service: &LitStr) -> Result<TokenStream> {
     let types: Vec<_> = arguments.iter().map(|argument| &argument.ty).collect();
     let input = tuple(&names);
     let (value, error) = result_types(&method.sig.output);
+    let defaults = defaults(method)?;
     let task = &method.sig.ident;
     let name = task.to_string();
     let docs = method
@@ -161,7 +165,57 @@ fn stub(method: &TraitItemFn, service: &LitStr) -> Result<TokenStream> {
         #[doc = ""]
         #(#docs)*
         pub fn #task(&self, #(#names: #types),*) -> ::trunkline::Call<#value, #error> {
-            self.cx.call(#service, #name, &#input)
+            self.cx.call(#service, #name, &#input) #(#defaults)*
         }
     })
+}
+
+/// What `#[task(…)]` says of a method, as calls of the builder.
+fn defaults(method: &TraitItemFn) -> Result<Vec<TokenStream>> {
+    let mut calls = Vec::new();
+    let mut retry = Vec::new();
+    for attribute in &method.attrs {
+        if !attribute.path().is_ident("task") {
+            continue;
+        }
+        attribute.parse_nested_meta(|meta| {
+            let name = meta.path.require_ident()?.to_string();
+            if name == "never_on" {
+                let names: LitStr = meta.value()?.parse()?;
+                let text = names.value();
+                let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+                retry.extend(names.map(|name| quote!(.never_on(#name))));
+                return Ok(());
+            }
+            let span = |builder: &str, value: &LitInt| {
+                let builder = format_ident!("{builder}");
+                quote!(.#builder(::trunkline::span::millis(#value)))
+            };
+            let value: LitInt = meta.value()?.parse()?;
+            match name.as_str() {
+                "attempts" | "factor_percent" | "jitter_percent" => {
+                    let builder = format_ident!("{name}");
+                    retry.push(quote!(.#builder(#value)));
+                }
+                "initial_ms" => retry.push(span("initial", &value)),
+                "max_ms" => retry.push(span("max", &value)),
+                "elapsed_ms" => retry.push(span("max_elapsed", &value)),
+                "timeout_ms" => calls.push(span("timeout", &value)),
+                "total_timeout_ms" => calls.push(span("total_timeout", &value)),
+                "heartbeat_timeout_ms" => calls.push(span("heartbeat_timeout", &value)),
+                "grace_ms" => calls.push(span("grace", &value)),
+                _ => {
+                    return Err(meta.error(
+                        "expected attempts, initial_ms, factor_percent, max_ms, jitter_percent, elapsed_ms, never_on, \
+                         timeout_ms, total_timeout_ms, heartbeat_timeout_ms or grace_ms",
+                    ));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    if !retry.is_empty() {
+        calls.push(quote!(.retry(::trunkline::Retry::exponential() #(#retry)*)));
+    }
+    Ok(calls)
 }

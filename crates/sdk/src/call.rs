@@ -9,6 +9,7 @@ use crate::ledger::{Settled, WaitId};
 use crate::payload;
 use crate::retry::Retry;
 use crate::span::whole_ms;
+use crate::task_cx::set;
 use crate::task_error::TaskError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +21,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use trunkline_api::core::entry::{Command, TaskOptions};
 use trunkline_api::core::failure::Failure;
+use trunkline_api::core::ids::{CommandId, TaskId};
 use trunkline_api::core::payload::{Name, Payload};
 
 /// A typed stub of a service, as `#[service]` makes it.
@@ -71,6 +73,39 @@ impl<T, E> Call<T, E> {
     /// How long all attempts and the waits between them may take: without end unless said otherwise.
     pub fn total_timeout(mut self, timeout: Duration) -> Self {
         self.options.total_timeout_ms = Some(whole_ms(timeout));
+        self
+    }
+
+    /// How long an attempt may be silent: without a heartbeat it counts as lost after that. Attempts need no heartbeats unless
+    /// this is said.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.options.heartbeat_timeout_ms = Some(whole_ms(timeout));
+        self
+    }
+
+    /// How long an attempt may go on that was asked to end, because it was cancelled or took too long: 5 s unless said
+    /// otherwise.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.options.grace_ms = Some(whole_ms(grace));
+        self
+    }
+
+    /// Adds a tag, for people and filters.
+    pub fn tag(mut self, tag: impl Into<Name>) -> Self {
+        self.options.tags.get_or_insert_default().push(tag.into());
+        self
+    }
+
+    /// Sets a value that goes along with the task: its attempts read it, and may change it for those that follow.
+    pub fn meta(mut self, name: impl Into<Name>, value: impl Serialize) -> Self {
+        match payload::encode(&value) {
+            Ok(value) => set(
+                self.options.meta.get_or_insert_default(),
+                name.into(),
+                value,
+            ),
+            Err(failure) => self.input = Err(failure),
+        }
         self
     }
 
@@ -134,6 +169,31 @@ enum State {
     /// The argument could not be written, so that nothing was scheduled.
     Refused(Failure),
     Done,
+}
+
+impl<T, E> TaskHandle<T, E> {
+    /// Asks the task to end. One that no worker has ends at once; an attempt that is under way is told, and has its grace.
+    /// Awaited, the handle gives [`TaskError::Cancelled`], or what the attempt returned all the same.
+    pub fn cancel(&self) {
+        if let State::Waiting(wait) = self.state {
+            self.cx.ledger.cancel_task(wait);
+        }
+    }
+
+    /// The identity of the task, by which anybody can answer it; nothing if its argument could not be written, or if the handle
+    /// is used up.
+    #[must_use]
+    pub fn id(&self) -> Option<TaskId> {
+        let State::Waiting(wait) = self.state else {
+            return None;
+        };
+        let identity = &self.cx.ledger.identity;
+        Some(TaskId {
+            run: identity.id.key(),
+            began: identity.started_at,
+            command: CommandId(u32::try_from(wait).ok()?),
+        })
+    }
 }
 
 impl<T: DeserializeOwned, E: Fault> Future for TaskHandle<T, E> {

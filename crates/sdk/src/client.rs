@@ -10,6 +10,7 @@ mod run;
 mod schedule;
 mod signal;
 mod start;
+mod task;
 mod timers;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use run::{RunHandle, UntypedRun};
 pub use schedule::{Fired, PutSchedule, ScheduleHandle};
 pub use signal::SendSignal;
 pub use start::StartRun;
+pub use task::{ClientTask, TaskName};
 
 use crate::link::Endpoint;
 use crate::workflow::Workflow;

@@ -131,6 +131,15 @@ struct Inner {
 }
 
 impl Inner {
+    /// Has a task end, if it has not.
+    fn cancel_task(&mut self, id: WaitId) {
+        let wait = self.waits.get(&id);
+        if !self.closed && wait.is_some_and(|wait| wait.open && matches!(wait.kind, Kind::Task)) {
+            let target = CommandId(command_of(id));
+            self.commands.push(Command::CancelTask { target });
+        }
+    }
+
     fn let_go(&mut self, id: WaitId) {
         let Some(wait) = self.waits.get_mut(&id) else {
             return;
@@ -298,6 +307,7 @@ impl Ledger {
             && inner.waits.contains_key(&id)
         {
             inner.cancel_owed.retain(|owed| *owed != branch);
+            inner.cancel_task(id);
             inner.cancel_child(id);
             inner.looked_at(id);
             return Poll::Ready(Settled::Cancelled);
@@ -311,6 +321,11 @@ impl Ledger {
             branch,
         };
         Poll::Pending
+    }
+
+    /// Has a task end: the code no longer wants it.
+    pub(crate) fn cancel_task(&self, id: WaitId) {
+        self.inner.borrow_mut().cancel_task(id);
     }
 
     /// The future of a wait is dropped. A timer nobody waits for is cancelled; a task goes on.
@@ -418,7 +433,8 @@ impl Ledger {
         inner.cancel_children();
         let mut wakers = Vec::new();
         let (mut told, mut shielded) = (Vec::new(), Vec::new());
-        for wait in inner.waits.values_mut() {
+        let mut ended = Vec::new();
+        for (id, wait) in &mut inner.waits {
             match &wait.waiter {
                 Waiter::Awaited {
                     shielded: false, ..
@@ -435,7 +451,11 @@ impl Ledger {
             {
                 wakers.push(waker);
                 told.push(branch);
+                ended.push(*id);
             }
+        }
+        for id in ended {
+            inner.cancel_task(id);
         }
         shielded.sort_unstable();
         shielded.dedup();

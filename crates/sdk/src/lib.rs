@@ -152,8 +152,9 @@ pub use channel::{Channel, Recv, RecvError, RecvTimeout, Signals};
 pub use child::{Child, ChildHandle};
 pub use child_error::ChildError;
 pub use client::{
-    CallRun, Client, ClientError, Event, EventCursor, EventStream, Fired, MethodRun, PutSchedule,
-    QueryRun, RunError, RunHandle, ScheduleHandle, SendSignal, StartRun, UntypedCall, UntypedRun,
+    CallRun, Client, ClientError, ClientTask, Event, EventCursor, EventStream, Fired, MethodRun,
+    PutSchedule, QueryRun, RunError, RunHandle, ScheduleHandle, SendSignal, StartRun, TaskName,
+    UntypedCall, UntypedRun,
 };
 pub use continuing::ContinueAsNew;
 pub use cx::{CancelledFuture, Cx};
@@ -167,15 +168,16 @@ pub use other::{AskError, Asking, OtherRun, SendingTagged};
 pub use prop::Prop;
 pub use retry::Retry;
 pub use saga::Saga;
-pub use service::Service;
+pub use service::{Batch, Item, Service};
 pub use shield::Shield;
 pub use step::{Step, StepHandle};
-pub use task_cx::TaskCx;
+pub use task_cx::{Ending, TaskCx};
 pub use task_error::TaskError;
 pub use timer::Sleep;
 pub use trunkline_api::core;
 pub use trunkline_api::core::entry::OnParentEnd;
 pub use trunkline_api::core::feed::EventType;
+pub use trunkline_api::core::ids::TaskId;
 pub use trunkline_api::core::payload::{Name, Payload};
 pub use trunkline_api::core::peer::WhichTimers;
 pub use worker::{RunningWorker, Worker};
@@ -232,6 +234,22 @@ pub use trunkline_macros::select;
 /// the trait's name.
 ///
 /// The trait is implemented with plain `async fn`s.
+///
+/// `#[task(…)]` on a method says how its calls behave unless they say otherwise: `attempts`, `initial_ms`, `factor_percent`,
+/// `max_ms`, `jitter_percent`, `elapsed_ms` and `never_on` make its retry policy, and there are `timeout_ms`,
+/// `total_timeout_ms`, `heartbeat_timeout_ms` and `grace_ms`.
+///
+/// ```
+/// # use trunkline::prelude::*;
+/// #[service]
+/// trait Payments {
+///     #[task(attempts = 5, initial_ms = 200, never_on = "Declined, Expired", timeout_ms = 30_000)]
+///     async fn charge(&self, t: &TaskCx, cents: u64) -> Result<String>;
+/// }
+/// # async fn workflow(cx: Cx) -> Result<()> {
+/// let receipt = cx.service::<PaymentsStub>().charge(1999).timeout(secs(5)).await?;
+/// # Ok(()) }
+/// ```
 ///
 /// What cannot travel does not compile: a task without `t: &TaskCx` as its first argument,
 ///

@@ -83,6 +83,13 @@ impl Retry {
         self
     }
 
+    /// No attempt begins later than this after the call. Unlike a `total_timeout` it ends no attempt that is under way.
+    #[must_use]
+    pub fn max_elapsed(mut self, span: Duration) -> Self {
+        self.0.elapsed_ms = Some(whole_ms(span));
+        self
+    }
+
     pub(crate) fn into_policy(self) -> RetryPolicy {
         self.0
     }

@@ -1,8 +1,13 @@
 //! Services: named sets of task handlers, as a worker offers them.
 
+mod batch;
+
+pub use batch::{Batch, Item};
+
 use crate::fault::Fault;
 use crate::payload;
 use crate::task_cx::TaskCx;
+use batch::Batcher;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -74,6 +79,39 @@ impl Service {
                 }
             })
         });
+        self.handlers.insert(name.into(), handler);
+        self
+    }
+
+    /// The same service with a task whose attempts are done many at a time, in the place of the task of that name if it has
+    /// one. The callers see no difference: each item succeeds, fails and is retried on its own. `handler` gives one result for
+    /// each item, in their order. If it panics, or gives more or fewer, each item is done once more, alone.
+    ///
+    /// ```
+    /// use trunkline::prelude::*;
+    /// use trunkline::{Batch, Item};
+    /// let batch = Batch::new().max_messages(50).max_wait(millis(250)).key(|mail: &(String, String)| mail.0.clone());
+    /// let mailer = Service::new("Mailer").batch("send", batch, |mails: Vec<Item<(String, String)>>| async move {
+    ///     // All mails of a batch have the same first field: the key.
+    ///     mails.iter().map(|mail| Ok::<_, Error>(mail.input.1.len())).collect()
+    /// });
+    /// ```
+    #[must_use]
+    pub fn batch<I, T, E, F, Fut>(
+        mut self,
+        name: impl Into<Name>,
+        batch: Batch<I>,
+        handler: F,
+    ) -> Self
+    where
+        I: DeserializeOwned + Send + 'static,
+        T: Serialize + 'static,
+        E: Fault,
+        F: Fn(Vec<Item<I>>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Result<T, E>>> + Send + 'static,
+    {
+        let batcher = Batcher::new(batch, handler);
+        let handler: Handler = Arc::new(move |cx, input| batcher.accept(cx, input));
         self.handlers.insert(name.into(), handler);
         self
     }

@@ -20,6 +20,7 @@ use crate::executor::Strictness;
 use crate::link::{Endpoint, Link};
 use crate::replay::Job;
 use crate::service::Service;
+use crate::task_cx::Ending;
 use crate::time::Time;
 use crate::workflow::{Typed, Workflow};
 pub use running::RunningWorker;
@@ -37,7 +38,7 @@ use tokio::time::Instant;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::ids::{RequestId, RunId};
 use trunkline_api::core::payload::Name;
-use trunkline_api::core::peer::{FromPeer, Op, Registration, ToPeer};
+use trunkline_api::core::peer::{FromPeer, Op, Registration, TaskAttempt, ToPeer};
 
 /// The longest delay between attempts to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
@@ -73,6 +74,8 @@ pub struct Worker {
     definitions: Definitions,
     task_slots: u32,
     turn_slots: u32,
+    service_slots: Vec<(Name, u32)>,
+    workflow_slots: Vec<(Name, u32)>,
     threads: usize,
     cache_runs: usize,
     cache_bytes: usize,
@@ -94,6 +97,8 @@ impl Worker {
             definitions: Definitions::new(),
             task_slots: 256,
             turn_slots: 1_024,
+            service_slots: Vec::new(),
+            workflow_slots: Vec::new(),
             threads: 1,
             cache_runs: 10_000,
             cache_bytes: 256 << 20,
@@ -128,6 +133,19 @@ impl Worker {
     /// Tasks that may be here at once: 256 unless said otherwise.
     pub fn task_slots(mut self, slots: u32) -> Self {
         self.task_slots = slots;
+        self
+    }
+
+    /// Tasks of one service that may be here at once, within [`task_slots`](Self::task_slots): for what must not be done by
+    /// many at a time.
+    pub fn service_slots(mut self, service: impl Into<Name>, slots: u32) -> Self {
+        self.service_slots.push((service.into(), slots));
+        self
+    }
+
+    /// Turns of one workflow, of all its versions, that may be here at once, within [`turn_slots`](Self::turn_slots).
+    pub fn workflow_slots(mut self, workflow: impl Into<Name>, slots: u32) -> Self {
+        self.workflow_slots.push((workflow.into(), slots));
         self
     }
 
@@ -191,6 +209,8 @@ impl Worker {
         Self {
             endpoint,
             name: self.name.clone(),
+            service_slots: self.service_slots.clone(),
+            workflow_slots: self.workflow_slots.clone(),
             build_id: self.build_id.clone(),
             services: self.services.clone(),
             definitions: self.definitions.clone(),
@@ -321,9 +341,19 @@ impl Worker {
         ]);
         let tasks = {
             let threads = Arc::clone(&threads);
-            TaskRunner::new(services, self.poll_inline, self.time.clone(), move |done| {
-                threads.send_one(Work::Attempt(done));
-            })
+            // What an attempt keeps must not keep the link open.
+            let link = Arc::downgrade(&outbound);
+            TaskRunner::new(
+                services,
+                self.poll_inline,
+                self.time.clone(),
+                move |done| threads.send_one(Work::Attempt(done)),
+                move |said| {
+                    if let Some(link) = link.upgrade() {
+                        link.send(vec![said]);
+                    }
+                },
+            )
         };
         let mut draining: Option<Instant> = None;
         let stopped = loop {
@@ -370,20 +400,26 @@ impl Worker {
                     run,
                     command,
                     token,
+                } => {
+                    // The attempt may be in this very batch.
+                    begin(&mut attempts, tasks, &mut work);
+                    tasks.abandon(run, command, token);
                 }
-                | ToPeer::CancelTask {
+                ToPeer::CancelTask {
                     run,
                     command,
                     token,
-                    ..
+                    grace_ms,
+                    timed_out,
                 } => {
-                    // The attempt may be in this very batch.
-                    let mut attempts = attempts.drain(..);
-                    attempts
-                        .by_ref()
-                        .filter_map(|attempt| tasks.begin(attempt))
-                        .for_each(|done| work.push(Work::Attempt(done)));
-                    tasks.abandon(run, command, token);
+                    begin(&mut attempts, tasks, &mut work);
+                    let ending = if timed_out {
+                        Ending::TimedOut
+                    } else {
+                        Ending::Cancelled
+                    };
+                    let grace = Duration::from_millis(grace_ms);
+                    tasks.cancel((run, command, token), ending, grace);
                 }
                 ToPeer::Refused { run, rejection } => {
                     tracing::debug!(%run, reason = %rejection.detail, "the engine refused what this worker sent");
@@ -394,11 +430,7 @@ impl Worker {
         }
         if !attempts.is_empty() {
             work.flush();
-            for attempt in attempts {
-                if let Some(done) = tasks.begin(attempt) {
-                    work.push(Work::Attempt(done));
-                }
-            }
+            begin(&mut attempts, tasks, &mut work);
         }
         work.flush();
     }
@@ -414,9 +446,22 @@ impl Worker {
             services,
             turn_slots: self.turn_slots,
             task_slots: self.task_slots,
-            ..Registration::default()
+            service_slots: some(&self.service_slots),
+            workflow_slots: some(&self.workflow_slots),
         }
     }
+}
+
+/// Begins what has arrived so far.
+fn begin(attempts: &mut Vec<TaskAttempt>, tasks: &TaskRunner, work: &mut threads::Sorter<'_>) {
+    attempts
+        .drain(..)
+        .filter_map(|attempt| tasks.begin(attempt))
+        .for_each(|done| work.push(Work::Attempt(done)));
+}
+
+fn some(slots: &[(Name, u32)]) -> Option<Vec<(Name, u32)>> {
+    (!slots.is_empty()).then(|| slots.to_vec())
 }
 
 impl fmt::Debug for Worker {

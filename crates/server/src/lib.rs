@@ -44,6 +44,7 @@ mod router;
 mod runs;
 mod schedules;
 mod steering;
+mod tasks;
 mod waiting;
 
 pub use trunkline_engine as engine;

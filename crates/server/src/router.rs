@@ -4,7 +4,7 @@ use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
     connect, destinations, events, explain, frame, health, jobs, many, methods, metrics, runs,
-    schedules, steering, waiting,
+    schedules, steering, tasks, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -60,6 +60,11 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ListBulk => at(method, many::list_bulk),
         Operation::ShowBulk => at(method, many::show_bulk),
         Operation::CancelBulk => at(method, many::cancel_bulk),
+        Operation::ListTasks => at(method, tasks::list),
+        Operation::CompleteTask => at(method, tasks::complete),
+        Operation::FailTask => at(method, tasks::fail),
+        Operation::HeartbeatTask => at(method, tasks::heartbeat),
+        Operation::CancelTask => at(method, tasks::cancel),
         Operation::ListDestinations => at(method, destinations::list),
         Operation::PutDestination => at(method, destinations::put),
         Operation::ShowDestination => at(method, destinations::show),

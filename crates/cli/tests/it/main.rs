@@ -9,6 +9,7 @@ mod many;
 mod program;
 mod runs;
 mod schedules;
+mod tasks;
 mod usage;
 // One scripted worker serves the tests of the server and of the program.
 #[path = "../../../server/tests/it/worker.rs"]

@@ -15,6 +15,8 @@ mod runs;
 mod schedules;
 mod signals;
 mod starts;
+mod task_answers;
+mod task_life;
 mod tasks;
 mod timers;
 mod wander;

@@ -75,3 +75,52 @@ fn a_closed_door_gives_nothing_out() {
     workers.close();
     assert_eq!(free(&workers), None);
 }
+
+#[test]
+fn a_limit_of_a_service_is_given_out_once_and_back_once() {
+    let workers = Workers::new(Arc::from([]));
+    let slots: Arc<Slots> = Arc::default();
+    let limited = |max| Registration {
+        task_slots: 10,
+        service_slots: Some(vec![("printer".into(), max)]),
+        ..Registration::default()
+    };
+    workers.register(PEER, Arc::clone(&slots), limited(2));
+    let room = || {
+        let mut room = None;
+        workers.dispatch(|offers| room = Some((offers[0].tasks, offers[0].service_tasks[0])));
+        room.unwrap()
+    };
+    workers.dispatch(|offers| {
+        offers[0].tasks -= 1;
+        offers[0].service_tasks[0] -= 1;
+    });
+    let (run, token) = (RunKey(1), trunkline_core::ids::Token(1));
+    let command = trunkline_core::ids::CommandId(0);
+    let task = ToPeer::Task(trunkline_core::peer::TaskAttempt {
+        run,
+        id: trunkline_core::ids::RunId::new("w", "1"),
+        command,
+        token,
+        service: "printer".into(),
+        task: "print".into(),
+        input: trunkline_core::payload::Payload::null(),
+        attempt: 1,
+        options: Default::default(),
+        meta: None,
+        last_failure: None,
+        heartbeat_details: None,
+        began: Default::default(),
+    });
+    workers.told(&slots, &[task]);
+    assert_eq!(room(), (9, 1));
+    workers.register(PEER, Arc::clone(&slots), limited(1));
+    assert_eq!(room(), (9, 0), "one is out, and one is allowed");
+    let delegated = || FromPeer::TaskDelegated {
+        run,
+        command,
+        token,
+    };
+    workers.heard(&slots, &[delegated(), delegated()]);
+    assert_eq!(room(), (10, 1), "it is with nobody now");
+}

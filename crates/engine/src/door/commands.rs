@@ -2,7 +2,7 @@
 
 use super::{
     Checked, check_job, check_name, check_outcome, check_payload, check_run, check_tags,
-    check_task_options, check_text,
+    check_text, tasks,
 };
 use trunkline_core::entry::Command;
 
@@ -17,7 +17,7 @@ pub(super) fn check(command: &Command) -> Checked {
         } => {
             check_name("the service", service)?;
             check_name("the task", task)?;
-            check_task_options(options)?;
+            tasks::check_options(options)?;
             check_payload("the task's input", input)
         }
         Command::SetProperty { name, value } => {

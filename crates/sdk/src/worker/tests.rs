@@ -38,9 +38,13 @@ fn runner() -> (TaskRunner, mpsc::UnboundedReceiver<AttemptDone>) {
         );
     let services = HashMap::from([(service.name().clone(), service)]);
     let (sender, receiver) = mpsc::unbounded_channel();
-    let runner = TaskRunner::new(Arc::new(services), true, Time::default(), move |done| {
-        sender.send(done).unwrap();
-    });
+    let runner = TaskRunner::new(
+        Arc::new(services),
+        true,
+        Time::default(),
+        move |done| sender.send(done).unwrap(),
+        |_| (),
+    );
     (runner, receiver)
 }
 

@@ -2,10 +2,12 @@
 //! with futures kept between turns and with every turn replayed from the beginning.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod attempts;
 mod behaviours;
 mod bridge;
 mod connection;
 mod contract;
+mod desk;
 mod events;
 mod house;
 mod kit;

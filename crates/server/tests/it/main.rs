@@ -15,6 +15,7 @@ mod runs;
 mod schedules;
 mod stop;
 mod target;
+mod tasks;
 mod worker;
 
 use raw::{Response, request};

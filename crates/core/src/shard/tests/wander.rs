@@ -6,7 +6,7 @@ use super::world::*;
 use crate::effect::Effect;
 use crate::entry::{Command, Outcome, TaskOptions};
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{CommandId, Nonce, PeerId};
+use crate::ids::{CommandId, Nonce, PeerId, TaskId};
 use crate::input::Input;
 use crate::payload::Name;
 use crate::peer::{FromPeer, Op, TaskAttempt, ToPeer, Turn};
@@ -30,6 +30,8 @@ struct Walk {
     state: u64,
     turns: Vec<(PeerId, Turn)>,
     tasks: Vec<(PeerId, TaskAttempt)>,
+    /// The ids of tasks that were ever with a worker.
+    known: Vec<TaskId>,
     /// What a replay knows of each run: which command comes next.
     next_command: BTreeMap<u128, u32>,
 }
@@ -50,14 +52,17 @@ impl Walk {
                 Effect::Tell {
                     peer,
                     message: ToPeer::Task(task),
-                } => self.tasks.push((peer, task)),
+                } => {
+                    self.known.push(task.task_id());
+                    self.tasks.push((peer, task));
+                }
                 _ => {}
             }
         }
     }
 
     fn step(&mut self) {
-        match self.draw(12) {
+        match self.draw(13) {
             0 => {
                 let id = format!("run-{}", self.draw(RUNS));
                 let mut start = start_of(&id);
@@ -86,6 +91,7 @@ impl Walk {
                 let ms = self.draw(2_000);
                 self.world.pass(ms);
             }
+            12 if !self.known.is_empty() => self.answer_task(),
             10 if self.draw(4) == 0 => {
                 let peer = WORKERS[self.draw(2) as usize];
                 self.world.feed(Input::PeerGone { peer });
@@ -148,16 +154,66 @@ impl Walk {
             .report(peer, FromPeer::TurnDone(done_of(&turn, held, commands)));
     }
 
+    /// Answers, keeps alive or cancels one of the tasks seen so far, from outside.
+    fn answer_task(&mut self) {
+        let place = self.draw(self.known.len() as u64) as usize;
+        let task = self.known[place];
+        let nonce = Nonce(u128::from(self.draw(50)));
+        let op = match self.draw(4) {
+            0 => Op::CancelTask { task },
+            1 => Op::HeartbeatTask {
+                task,
+                details: None,
+            },
+            2 => Op::CompleteTask {
+                task,
+                outcome: Outcome::Failed(Failure::new(FailureKind::Application, "Busy", "no")),
+                nonce,
+            },
+            _ => Op::CompleteTask {
+                task,
+                outcome: completed("2"),
+                nonce,
+            },
+        };
+        self.world.ask(op);
+    }
+
     /// Answers one of the attempts seen so far, however old it is.
     fn play_task(&mut self) {
         let place = self.draw(self.tasks.len() as u64) as usize;
         let (peer, attempt) = self.tasks.swap_remove(place);
+        let (run, command, token) = (attempt.run, attempt.command, attempt.token);
+        match self.draw(5) {
+            0 => {
+                let details = (self.draw(2) == 0).then(|| json("7"));
+                self.world.report(
+                    peer,
+                    FromPeer::Heartbeat {
+                        run,
+                        command,
+                        token,
+                        details,
+                        meta: None,
+                    },
+                );
+                return self.tasks.push((peer, attempt));
+            }
+            1 => {
+                let delegated = FromPeer::TaskDelegated {
+                    run,
+                    command,
+                    token,
+                };
+                return self.world.report(peer, delegated);
+            }
+            _ => {}
+        }
         let outcome = if self.draw(3) == 0 {
             Outcome::Failed(Failure::new(FailureKind::Application, "Busy", "no"))
         } else {
             completed("1")
         };
-        let (run, command, token) = (attempt.run, attempt.command, attempt.token);
         self.world.report(
             peer,
             FromPeer::TaskDone {
@@ -179,6 +235,7 @@ fn whatever_happens_the_invariants_hold_and_all_work_ends() {
             state: seed,
             turns: Vec::new(),
             tasks: Vec::new(),
+            known: Vec::new(),
             next_command: BTreeMap::new(),
         };
         for _ in 0..150 {
@@ -229,6 +286,7 @@ fn the_same_seed_gives_the_same_rows() {
             state: seed,
             turns: Vec::new(),
             tasks: Vec::new(),
+            known: Vec::new(),
             next_command: BTreeMap::new(),
         };
         for _ in 0..200 {

@@ -106,7 +106,7 @@ impl World {
         self.seal(out);
     }
 
-    fn seal(&mut self, mut out: Output) {
+    pub(super) fn seal(&mut self, mut out: Output) {
         self.shard.seal(Timestamp(self.now), &self.rows, &mut out);
         self.rows.apply(&mut out);
         // Every batch says that there is something to read; the stories are about the rest.

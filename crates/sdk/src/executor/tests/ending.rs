@@ -67,6 +67,7 @@ fn a_cancelled_saga_undoes_and_a_second_request_does_not_stop_it() {
             ◀ completed 0 "ritz"
             ▶ 1 Trip.flight 2
             ◀ cancel: enough
+            ▶ cancel task 1
             ▶ 2 Trip.undo "ritz"
             ◀ cancel: enough
             ◀ completed 2 null
@@ -122,6 +123,7 @@ fn a_request_to_cancel_ends_every_pending_await_once() {
             ▶ 0 timer
             ▶ 1 Trip.hotel 1
             ◀ cancel: enough
+            ▶ cancel task 1
             ▶ cancel timer 0
             ▶ 2 Trip.undo "hotel"
             ◀ completed 1 "late"
