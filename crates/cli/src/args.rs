@@ -9,7 +9,10 @@ pub(crate) use many::{
 };
 pub(crate) use task::TaskCommand;
 
+mod replay;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+pub(crate) use replay::ReplayArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use trunkline_api::timestamp::Time;
@@ -78,6 +81,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Play exported histories to a build of a worker, and say what differs
+    Replay(ReplayArgs),
     /// Print the version
     Version,
 }

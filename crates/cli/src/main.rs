@@ -22,6 +22,7 @@ mod log;
 mod many;
 mod method;
 mod numbers;
+mod replay;
 mod run;
 mod schedule;
 mod serve;
@@ -75,6 +76,7 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
             Some(folder) => doctor::folder::examine(&folder, json, out),
             None => doctor::server::examine(&client?, json, out),
         },
+        Command::Replay(args) => replay::carry_out(&args, out),
         Command::Version => {
             writeln!(out, "trunkline {}", env!("CARGO_PKG_VERSION"))?;
             Ok(())

@@ -122,6 +122,7 @@ codes! {
     92 FeedOff 409 "no events are kept",
     93 EventTypeUnknown 400 "no event has this type",
     94 HistoryFileInvalid 400 "the file is no history that this version reads",
+    95 ReplayFailed 409 "a history does not replay with this code",
 }
 
 impl fmt::Display for Code {

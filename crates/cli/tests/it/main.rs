@@ -7,6 +7,7 @@ mod events;
 mod folders;
 mod many;
 mod program;
+mod replay;
 mod runs;
 mod schedules;
 mod tasks;

@@ -14,6 +14,7 @@ mod kit;
 mod programs;
 mod relations;
 mod rewind;
+mod replay;
 mod runs;
 mod schedules;
 mod tasks;
