@@ -19,7 +19,7 @@ CRASH ?=
 ONLY ?=
 SECONDS_EACH := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),)
 
-.PHONY: help demo test lint format-check clippy unit bench toolchain
+.PHONY: help demo test lint format-check clippy unit bench sim sim-seed sim-mutants toolchain
 
 help: ## Say what there is
 	@echo "make demo                 the main job: real orders in, workflows, ordered deliveries out"
@@ -30,6 +30,10 @@ help: ## Say what there is
 	@echo "make bench                the workloads of docs/performance.md, one JSON line each"
 	@echo "     ONLY=W1a,W2          only these"
 	@echo "     SECONDS=5            so long for each that runs for a time (default 20)"
+	@echo "make sim                  the engine in simulated worlds: seeds, crashes, faults, a model (docs/internals/testing.md)"
+	@echo "     SECONDS=600          so long (default 60)"
+	@echo "make sim-seed SEED=7      one seed again, with everything that happens"
+	@echo "make sim-mutants          planted bugs, each of which must be caught"
 
 demo: toolchain ## The main job
 	$(CARGO) build --release --locked -p trunkline-cli -p trunkline-orders
@@ -51,6 +55,18 @@ unit:
 bench: toolchain ## The workloads
 	@$(CARGO) build --release --locked -p trunkline-cli -p trunkline-bench
 	@$(BIN)/bench $(if $(ONLY),--only "$(ONLY)") $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)")
+
+sim: toolchain ## Fresh seeds of the simulation
+	@$(CARGO) build --release --locked -p trunkline-sim --bin sim
+	@$(BIN)/sim seconds $(or $(SECONDS_EACH),60)
+
+sim-seed: toolchain ## One seed again
+	@$(CARGO) build --release --locked -p trunkline-sim --bin sim
+	@$(BIN)/sim seed $(SEED)
+
+sim-mutants: toolchain ## The planted bugs
+	@$(CARGO) build --release --locked -p trunkline-sim --bin sim --features mutants --target-dir $(TARGET_DIR)/mutants
+	@$(TARGET_DIR)/mutants/release/sim mutants
 
 toolchain:
 	@command -v $(CARGO) >/dev/null || { \

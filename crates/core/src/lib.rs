@@ -35,6 +35,7 @@ pub mod ids;
 pub mod input;
 mod io;
 pub mod limits;
+pub mod mutant;
 pub mod output;
 pub mod payload;
 pub mod peer;

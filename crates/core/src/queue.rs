@@ -19,6 +19,7 @@
 
 use crate::gcra::Gcra;
 use crate::ids::{PeerId, Token};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -153,7 +154,8 @@ impl<K: Copy + Ord + Debug> Queue<K> {
         deadline: Timestamp,
     ) -> Option<K> {
         self.ripen(now);
-        if self.leased >= self.concurrency || self.held_until > now {
+        let full = self.leased >= self.concurrency && !mutant::is(Mutant::ConcurrencyIgnored);
+        if full || self.held_until > now {
             return None;
         }
         if self.rate.is_some_and(|rate| rate.wait_until(now).is_some()) {
@@ -242,7 +244,13 @@ impl<K: Copy + Ord + Debug> Queue<K> {
             return;
         };
         let state = core::mem::replace(&mut message.state, State::Behind(ready_at));
+        let group = mutant::is(Mutant::PlaceLost).then(|| message.group.clone());
         self.detach(key, state);
+        if let Some(line) = group.flatten().and_then(|name| self.groups.get_mut(&name)) {
+            line.rotate_left(1);
+            let first = line[0];
+            return self.advance(now, first);
+        }
         self.advance(now, key);
     }
 

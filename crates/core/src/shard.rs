@@ -45,6 +45,7 @@ use crate::feed::FeedSettings;
 use crate::ids::{CommandId, PeerId, RunKey, ShardId, Token};
 use crate::input::{Input, Message};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::output::Output;
 use crate::payload::Name;
 use crate::peer::{Counters, FromPeer, Op, Registration, Reply};
@@ -208,7 +209,11 @@ impl Shard {
             id,
             settings,
             keys,
-            last_token: epoch << TOKEN_BITS,
+            last_token: if mutant::is(Mutant::TokenReused) {
+                0
+            } else {
+                epoch << TOKEN_BITS
+            },
             runs: hot::Runs::default(),
             turns: BTreeMap::new(),
             tasks: task_table::Tasks::default(),

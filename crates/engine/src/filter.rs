@@ -13,6 +13,7 @@ use std::hash::BuildHasher;
 use std::ops::{Bound, ControlFlow};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use trunkline_core::mutant::{self, Mutant};
 use trunkline_journal::store::{Change, KeyRange, Visit};
 use trunkline_journal::{Error, Position, Store};
 
@@ -94,7 +95,7 @@ impl Store for FilteredStore {
     ) -> Result<(), Error> {
         let filter = self.filter();
         let mut noted = changes.inspect(|(key, value)| {
-            if value.is_some() {
+            if value.is_some() && !mutant::is(Mutant::FilterForgets) {
                 filter.insert(key);
             }
         });

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use std::collections::{BTreeMap, btree_map};
 use std::sync::Arc;
+use trunkline_core::mutant::{self, Mutant};
 use trunkline_core::output::changes_in;
 use trunkline_journal::{Error, Position};
 
@@ -170,7 +171,7 @@ impl Row {
     /// Takes a newer state of the same row; true if the row is to be forgotten.
     fn change(&mut self, newer: Self) -> bool {
         self.value = newer.value;
-        self.is_new && self.value.is_none()
+        (self.is_new || mutant::is(Mutant::DeletedRowReturns)) && self.value.is_none()
     }
 
     fn take(&mut self) -> Self {
@@ -203,8 +204,14 @@ impl Frozen {
         let rows = self.table.sorted();
         let mut changes = rows
             .iter()
-            .map(|(key, value)| (&key[..], value.map(|value| &value[..])));
-        store.apply(&mut changes, self.position)?;
+            .map(|(key, value)| (&key[..], value.map(|value| &value[..])))
+            .filter(|(key, _)| !(mutant::is(Mutant::TimerDropped) && key.starts_with(b"ti")));
+        let position = if mutant::is(Mutant::CheckpointAhead) {
+            self.position.next()
+        } else {
+            self.position
+        };
+        store.apply(&mut changes, position)?;
         Ok(rows.len() as u64)
     }
 }

@@ -9,6 +9,7 @@
 use crate::driver::{Batch, FRAME_COMMIT};
 use trunkline_core::effect::Effect;
 use trunkline_core::ids::ShardId;
+use trunkline_core::mutant::{self, Mutant};
 use trunkline_journal::{Error, Journal, Position, Space, SpareMaker};
 
 /// A journal, and the effects that wait for it.
@@ -71,7 +72,7 @@ impl Scribe {
 
     /// What may leave: every effect held, in order, if everything taken is durable; else nothing.
     pub fn release(&mut self) -> Vec<(ShardId, Vec<Effect>)> {
-        if self.appended {
+        if self.appended && !mutant::is(Mutant::AckBeforeSync) {
             return Vec::new();
         }
         std::mem::take(&mut self.held)

@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::frame::{Seed, encode, frame_bytes};
+use crate::mutant::{self, Mutant};
 use crate::segment::{SEGMENT_HEADER_BYTES, segment_path};
 use crate::{Disk, DiskFile, Error, ErrorKind, Frame, Position};
 
@@ -144,6 +145,9 @@ impl Journal {
     fn start_after(&mut self, position: Position) {
         self.last = position;
         self.durable = position;
+        if mutant::is(Mutant::PositionReused) && position > Position::ZERO {
+            self.last = Position(position.0 - 1);
+        }
     }
 
     /// Adds a frame whose body is `body`, joined, and returns its position. It is in memory only
@@ -246,7 +250,7 @@ impl Journal {
                 && let Err(error) = live
                     .file
                     .write_all_at(bytes, run.offset)
-                    .and_then(|()| live.file.sync_data())
+                    .and_then(|()| sync(&*live.file))
             {
                 // Never `Full`, even if that is the cause: part of the frames may be written, so
                 // this call cannot be repeated.
@@ -352,4 +356,16 @@ impl Journal {
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
     }
+}
+
+/// Makes what was written to a segment durable.
+fn sync(file: &dyn DiskFile) -> std::io::Result<()> {
+    if mutant::is(Mutant::SyncSkipped) {
+        return Ok(());
+    }
+    let synced = file.sync_data();
+    if mutant::is(Mutant::SyncRetried) {
+        return synced.or_else(|_| file.sync_data());
+    }
+    synced
 }

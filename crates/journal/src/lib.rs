@@ -57,6 +57,7 @@ pub mod folder;
 pub mod frame;
 pub mod inspect;
 pub mod journal;
+pub mod mutant;
 pub mod position;
 mod segment;
 pub mod store;

@@ -25,6 +25,7 @@ pub mod process;
 pub mod program;
 pub mod receiver;
 pub mod server;
+pub mod shrink;
 pub mod tally;
 pub mod torture;
 pub mod trace;

@@ -17,7 +17,7 @@ pub const MARKS: &[&str] = &[
     "a killed process",
     "a write or sync failed, and the process stopped",
     "a sync failed and lost what it should have written",
-    "the journal met a full disk",
+    "a keeper met a full disk",
     "a full disk healed",
     "a checkpoint was written",
     "a checkpoint was under way in a power failure",

@@ -13,6 +13,7 @@ use crate::feed::Mark;
 use crate::gcra::Gcra;
 use crate::ids::{JobId, PeerId, Token};
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Counters, DestinationStatus, Rejection, Reply};
 use crate::queue::Queue;
@@ -190,7 +191,13 @@ impl Shard {
     pub(super) fn open_egress(&mut self, io: &mut Io<'_>) {
         let (from, to) = self.keys.all(Kind::Destination);
         io.scan((&from, &to), &mut |_, value| {
-            let row: DestinationRow = decode(value);
+            let mut row: DestinationRow = decode(value);
+            if mutant::is(Mutant::LimiterReset) {
+                row.due_us = 0;
+            }
+            if mutant::is(Mutant::PatienceLost) {
+                row.held_until = Timestamp(0);
+            }
             self.egress
                 .targets
                 .insert(row.destination.name.clone(), Target::new(row));

@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::ids::ShardId;
 use crate::input::Message;
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::row::Kind;
 use alloc::collections::BTreeMap;
 
@@ -67,6 +68,9 @@ impl Shard {
             }
             true
         });
+        if mutant::is(Mutant::OutboxLost) {
+            again.clear();
+        }
         for (to, sequence, message) in again {
             io.effect(Effect::Send {
                 to,

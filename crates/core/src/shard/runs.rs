@@ -10,6 +10,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::feed::Mark;
 use crate::ids::{Nonce, PeerId, RequestId, RunId, RunKey};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::{Name, Payload};
 use crate::peer::{Rejection, Reply, ToPeer};
 use crate::run::{Run, RunStatus};
@@ -91,7 +92,10 @@ impl Shard {
     ) -> Result<Reply, Rejection> {
         let (key, mut hot) = self.find(io, run)?;
         // A repeat is known also when the run has ended: its end may be what the signal brought about.
-        let answer = if nonce != Nonce(0) && self.nonces(io, key, &mut hot).contains(&nonce) {
+        let answer = if nonce != Nonce(0)
+            && self.nonces(io, key, &mut hot).contains(&nonce)
+            && !mutant::is(Mutant::NonceIgnored)
+        {
             Ok(Reply::Done)
         } else if hot.run.status.is_final() {
             let detail = format!("run `{run}` is {}", hot.run.status.as_str());
@@ -164,7 +168,11 @@ impl Shard {
         run: &RunId,
         reason: &Name,
     ) -> Result<Reply, Rejection> {
-        let (key, mut hot) = self.find_live(io, run)?;
+        let (key, mut hot) = if mutant::is(Mutant::FinalChanged) {
+            self.find(io, run)?
+        } else {
+            self.find_live(io, run)?
+        };
         let failure = Failure::new(FailureKind::Terminated, "TL0077", reason.clone());
         self.finish(
             io,

@@ -8,6 +8,7 @@ use super::hot::Hot;
 use crate::egress::{Job, JobState};
 use crate::ids::RunKey;
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::row::{Kind, run_of_key};
 use crate::run::Run;
 use crate::time::Timestamp;
@@ -56,6 +57,7 @@ impl JobState {
     /// True if a job in this state goes after the retention time. Dead letters stay until somebody decides.
     pub(crate) fn expires(self) -> bool {
         matches!(self, Self::Succeeded | Self::Cancelled)
+            || (matches!(self, Self::Dead) && mutant::is(Mutant::DeadLettersExpire))
     }
 
     /// The state in lower case.

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Site};
 use crate::feed::Mark;
 use crate::ids::{PeerId, Token};
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::{Name, Payload};
 use crate::peer::{TaskAttempt, ToPeer, TurnDone};
 use crate::policy::RetryPolicy;
@@ -217,6 +218,7 @@ impl Shard {
     pub(super) fn has_attempt(&self, key: TaskKey, token: Token, peer: PeerId) -> bool {
         let lease = self.tasks.leased(key);
         lease.is_some_and(|lease| lease.token == token && lease.peer == peer)
+            || (mutant::is(Mutant::LateLease) && self.tasks.tasks.contains_key(&key))
     }
 
     /// An attempt has ended like this, or with the answer that came meanwhile.
@@ -326,7 +328,13 @@ impl Shard {
                 && elapsed_ms.is_none_or(|ms| *at <= task.row.scheduled_at.plus_ms(ms))
         };
         match delay
-            .map(|ms| io.now.plus_ms(ms))
+            .map(|ms| {
+                io.now.plus_ms(if mutant::is(Mutant::BackoffForgotten) {
+                    0
+                } else {
+                    ms
+                })
+            })
             .filter(in_time)
             .filter(|_| !is_final)
         {

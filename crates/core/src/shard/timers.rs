@@ -4,6 +4,7 @@ use super::Shard;
 use crate::entry::{Command, Entry, Notification};
 use crate::ids::{CommandId, RunId, RunKey};
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Rejection, Reply, WhichTimers};
 use crate::row::{Kind, command_of_key, run_of_key};
@@ -125,7 +126,7 @@ impl Shard {
     pub(super) fn fire_timers(&mut self, io: &mut Io<'_>) {
         for _ in 0..FIRED_AT_ONCE_MAX {
             match self.timers.due.first().copied() {
-                Some((at, run, command)) if at <= io.now => {
+                Some((at, run, command)) if at <= soon(io.now) => {
                     self.cancel_timer(io, run, command);
                     let Some(mut hot) = self.load(io, run) else {
                         continue;
@@ -139,6 +140,9 @@ impl Shard {
                     } else {
                         hot.run.open_timers -= 1;
                         self.notify(io, run, &mut hot, Notification::TimerFired { command });
+                        if mutant::is(Mutant::DoubleFire) {
+                            self.notify(io, run, &mut hot, Notification::TimerFired { command });
+                        }
                     }
                     self.keep(run, hot);
                 }
@@ -211,4 +215,9 @@ impl Shard {
             waits.push(Name::from(wait));
         }
     }
+}
+
+/// Up to when timers are due at `now`.
+fn soon(now: Timestamp) -> Timestamp {
+    now.plus_ms(if mutant::is(Mutant::EarlyFire) { 40 } else { 0 })
 }

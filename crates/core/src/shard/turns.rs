@@ -17,6 +17,7 @@ use crate::ids::{CommandId, JobId, PeerId, RunKey, Token, destination_shard};
 use crate::input::Message;
 use crate::io::Io;
 use crate::limits::{PAYLOAD_BYTES_MAX, PROPERTIES_MAX, TAGS_MAX, TURN_COMMANDS_MAX};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Rejection, ToPeer, Turn, TurnDone};
 use crate::run::RunStatus;
@@ -487,7 +488,7 @@ impl Shard {
     }
 
     fn let_go(&mut self, hot: &mut Hot, peer: PeerId) {
-        if hot.turn.is_some_and(|lease| lease.peer == peer) {
+        if hot.turn.is_some_and(|lease| lease.peer == peer) && !mutant::is(Mutant::WakeLost) {
             self.end_turn(hot);
         }
         if hot.holder.is_some_and(|holder| holder.peer == peer) {

@@ -1,21 +1,36 @@
-//! `sim`: runs seeds of the simulation for a time, one seed again, or the planted bugs.
+//! `sim`: runs seeds of the simulation for a time, one seed again, shrinks one, or tries the planted bugs.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use trunkline_sim::marks::Marks;
+use trunkline_core::shard::Violation;
+use trunkline_sim::marks::{MARKS, Marks};
 use trunkline_sim::plan::Plan;
+use trunkline_sim::shrink::{as_test, shrink};
 use trunkline_sim::world::{Report, World};
 
+#[cfg(feature = "mutants")]
+mod mutants;
+
+/// A mark that fewer seeds have not reached is no failure.
+const SEEDS_FOR_MARKS: u64 = 1_500;
+
 fn main() -> ExitCode {
+    // A panic of the engine is a finding, and is reported as one.
+    std::panic::set_hook(Box::new(|_| {}));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["seconds", seconds] => run_for(number(seconds), fresh()),
         ["seconds", seconds, "from", seed] => run_for(number(seconds), number(seed)),
         ["seed", seed] => run_one(number(seed)),
+        ["shrink", seed] => shrink_one(number(seed)),
+        #[cfg(feature = "mutants")]
+        ["mutants", ref names @ ..] => mutants::try_all(names),
         _ => {
-            say("sim seconds N [from SEED] | sim seed SEED");
+            say(
+                "sim seconds N [from SEED] | sim seed SEED | sim shrink SEED | sim mutants [NAME ...]",
+            );
             ExitCode::FAILURE
         }
     }
@@ -34,6 +49,7 @@ fn fresh() -> u64 {
     now.map_or(1, |since| since.as_millis() as u64 * 1_000)
 }
 
+/// Runs a seed again, and tells everything that happens.
 fn run_one(seed: u64) -> ExitCode {
     let plan = Plan::of_seed(seed);
     let report = World::run_and_tell(&plan);
@@ -54,6 +70,36 @@ fn run_one(seed: u64) -> ExitCode {
     }
 }
 
+/// Prints the smallest test for what a seed finds.
+fn shrink_one(seed: u64) -> ExitCode {
+    let plan = Plan::of_seed(seed);
+    match World::run(&plan).violation {
+        None => {
+            say(&format!("seed {seed} finds nothing"));
+            ExitCode::SUCCESS
+        }
+        Some(violation) => {
+            print_shrunk(seed, &plan, &violation);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_shrunk(seed: u64, plan: &Plan, violation: &Violation) {
+    let mut fails = |plan: &Plan| {
+        let found = World::run(plan).violation;
+        found.is_some_and(|found| found.invariant == violation.invariant)
+    };
+    let least = shrink(plan, &mut fails);
+    let found = format!("{}: {:.300}", violation.invariant, violation.detail);
+    say(&format!(
+        "seed {seed}: {} of {} steps are left",
+        least.len(),
+        plan.len()
+    ));
+    say(&as_test(&least, &format!("seed_{seed}"), &found));
+}
+
 fn run_for(seconds: u64, first: u64) -> ExitCode {
     let end = Instant::now() + Duration::from_secs(seconds);
     let mut sum = Sum::default();
@@ -62,24 +108,36 @@ fn run_for(seconds: u64, first: u64) -> ExitCode {
         if Instant::now() >= end {
             break;
         }
-        let report = World::run(&Plan::of_seed(seed));
+        let plan = Plan::of_seed(seed);
+        let report = World::run(&plan);
         if let Some(violation) = &report.violation {
             failed += 1;
+            let (name, detail) = (violation.invariant, &violation.detail);
             say(&format!(
-                "seed {seed}: {}: {:.600}",
-                violation.invariant, violation.detail
+                "SIM FAILED seed={seed} invariant={name}; again: make sim-seed SEED={seed}"
             ));
+            say(&format!("{detail:.900}"));
+            if failed == 1 {
+                print_shrunk(seed, &plan, violation);
+            }
         }
         sum.add(&report);
     }
+    let Sum { seeds, inputs, .. } = sum;
     say(&format!(
-        "seeds {} from {first}, inputs {}, batches {}, crashes {}, recoveries {}, requests {} answered and {} refused, failed {failed}",
-        sum.seeds, sum.inputs, sum.batches, sum.crashes, sum.recoveries, sum.answered, sum.refused,
+        "seeds {seeds} from {first}, inputs {inputs}, batches {}, crashes {}, recoveries {}, requests {} answered and {} \
+         refused, failed {failed}",
+        sum.batches, sum.crashes, sum.recoveries, sum.answered, sum.refused,
     ));
-    for mark in trunkline_sim::marks::MARKS {
+    for mark in MARKS {
         say(&format!("{:>9} {mark}", sum.marks.count(mark)));
     }
-    if failed == 0 {
+    let missing = sum.marks.missing();
+    if !missing.is_empty() {
+        say(&format!("never reached: {missing:?}"));
+    }
+    let tame = seeds >= SEEDS_FOR_MARKS && !missing.is_empty();
+    if failed == 0 && !tame {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,0 +1,91 @@
+//! Planted bugs: they prove that the simulator bites (`make sim-mutants`). Without the feature `mutants` there are none, and
+//! [`is`] is false before the compiler is done.
+
+macro_rules! mutants {
+    ($( $(#[doc = $doc:literal])* $name:ident $text:literal, )*) => {
+        /// A planted bug.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Mutant {
+            $( $(#[doc = $doc])* $name, )*
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$( Self::$name, )*];
+
+            /// Its name on the command line.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $( Self::$name => $text, )* }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// The rate limiter begins anew when a shard is opened.
+    LimiterReset "limiter-reset-on-restart",
+    /// One call too many fits in a burst.
+    BurstByOne "burst-by-one",
+    /// A failed attempt is repeated at once.
+    BackoffForgotten "forgotten-backoff",
+    /// The result of an attempt counts though its lease is over.
+    LateLease "late-lease-accepted",
+    /// A repeated signal counts again.
+    NonceIgnored "duplicate-nonce-accepted",
+    /// A timer fires twice.
+    DoubleFire "double-fire",
+    /// A timer fires a little early.
+    EarlyFire "early-fire",
+    /// What other shards have not acknowledged is not sent again after a crash.
+    OutboxLost "lost-outbox-message",
+    /// Tokens of an earlier life are given out again.
+    TokenReused "reused-token",
+    /// A job that is tried again goes to the end of its lane.
+    PlaceLost "retry-loses-its-place",
+    /// What a dead worker had stays with it.
+    WakeLost "lost-wake-of-a-dead-worker",
+    /// The concurrency of a destination counts for nothing.
+    ConcurrencyIgnored "concurrency-ignored",
+    /// A destination's wish for patience is forgotten when a shard is opened.
+    PatienceLost "patience-lost-on-restart",
+    /// A run that ended can be ended again.
+    FinalChanged "terminal-is-not-final",
+    /// Dead letters go after the retention time.
+    DeadLettersExpire "dead-letters-expire",
+    /// The effects of a batch leave before it is durable.
+    AckBeforeSync "acknowledge-before-sync",
+    /// A checkpoint leaves timers out.
+    TimerDropped "dropped-timer-at-checkpoint",
+    /// A checkpoint says that it holds one commit more than it does.
+    CheckpointAhead "checkpoint-ahead",
+    /// The filter before the store does not learn what a checkpoint writes.
+    FilterForgets "filter-forgets-keys",
+    /// A row that is deleted comes back from the store.
+    DeletedRowReturns "deleted-row-returns",
+}
+
+#[cfg(feature = "mutants")]
+static CHOSEN: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(usize::MAX);
+
+/// Plants a bug in this process, or takes it out again.
+#[cfg(feature = "mutants")]
+pub fn plant(mutant: Option<Mutant>) {
+    let number = mutant.map_or(usize::MAX, |mutant| mutant as usize);
+    CHOSEN.store(number, core::sync::atomic::Ordering::Relaxed);
+}
+
+/// True if this bug is planted.
+#[cfg(feature = "mutants")]
+#[must_use]
+pub fn is(mutant: Mutant) -> bool {
+    CHOSEN.load(core::sync::atomic::Ordering::Relaxed) == mutant as usize
+}
+
+/// True if this bug is planted: never.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+#[must_use]
+pub const fn is(_: Mutant) -> bool {
+    false
+}
