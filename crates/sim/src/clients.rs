@@ -152,6 +152,13 @@ impl Clients {
             (Op::CancelJob { job, .. }, Reply::Done) => {
                 self.facts.push(Fact::Dropped(*job));
             }
+            (Op::ListDestinations, Reply::Destinations(all)) => {
+                let rate = |reason: &Name| reason.contains("rate limit");
+                let held = all
+                    .iter()
+                    .any(|one| one.blocked_on.as_ref().is_some_and(rate));
+                model.marks.set_if(held, "a rate held a job back");
+            }
             (Op::DescribeRun { run }, Reply::Run(found)) if found.id == *run => {}
             (
                 Op::Terminate { .. }
@@ -165,7 +172,6 @@ impl Clients {
             | (Op::Property { .. }, Reply::Property(_))
             | (Op::Waits { .. }, Reply::Waits(_))
             | (Op::ListRuns(_), Reply::Runs { .. })
-            | (Op::ListDestinations, Reply::Destinations(_))
             | (Op::Counters, Reply::Counters(_)) => {}
             _ => return broken("API-KIND", format!("{op:?} gets {reply:?}")),
         }

@@ -148,7 +148,7 @@ impl Model {
         let effects = || batch.effects.iter().flat_map(|(_, effects)| effects);
         self.take_back(effects());
         for (shard, key) in touched.runs {
-            self.check_run(shard, key, now)?;
+            self.check_run(shard, key)?;
         }
         for job in touched.jobs {
             self.check_job(&job, now)?;

@@ -20,7 +20,7 @@ use trunkline_engine::upkeep::Upkeep;
 use trunkline_journal::folder::{journal_dir, store_file};
 use trunkline_journal::{
     CrashPolicy, Disk, Error, ErrorKind, Folder, FolderMeta, Options, Position, RedbStore, SimDisk,
-    Store,
+    Space, Store,
 };
 
 /// A process that has opened the data folder.
@@ -50,7 +50,7 @@ pub struct Part {
     pub frozen: Option<trunkline_engine::driver::Frozen>,
     /// The batches whose effects the scribe holds: when each was made, its last commit, and its groups of effects.
     pub held: VecDeque<HeldBatch>,
-    /// True after the journal found no space.
+    /// True after the keeper found no space.
     pub starved: bool,
 }
 
@@ -238,14 +238,8 @@ impl Part {
     /// Any error but that of a full disk.
     pub fn sync(&mut self) -> Result<bool, Error> {
         match self.scribe.flush() {
-            Ok(()) => {
-                self.starved = false;
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::Full => {
-                self.starved = true;
-                Ok(false)
-            }
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Full => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -264,11 +258,12 @@ impl Part {
         released
     }
 
-    /// The keeper does its chores. Says how many rows a checkpoint wrote, if it wrote one.
+    /// The keeper does its chores. Says how many rows a checkpoint wrote, if it wrote one, and whether there is
+    /// space.
     ///
     /// # Errors
     /// What store or journal say.
-    pub fn keep(&mut self) -> Result<Option<u64>, Error> {
+    pub fn keep(&mut self) -> Result<(Option<u64>, Space), Error> {
         let durable = self.scribe.durable();
         let ready = self.frozen.take_if(|frozen| frozen.position() <= durable);
         let written = self.upkeep.checkpoint(ready)?;
@@ -276,8 +271,8 @@ impl Part {
             self.scribe.trim(position.next())?;
             self.driver.thaw();
         }
-        self.upkeep.prepare()?;
-        Ok(written.map(|(_, rows)| rows))
+        let space = self.upkeep.prepare()?;
+        Ok((written.map(|(_, rows)| rows), space))
     }
 }
 

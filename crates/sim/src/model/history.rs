@@ -204,7 +204,7 @@ impl Reading {
 
 impl Model {
     /// Reads a run again that has changed, and holds its row and the rows of its tasks and timers against its history.
-    pub(super) fn check_run(&mut self, shard: ShardId, key: RunKey, now: Timestamp) -> Checked {
+    pub(super) fn check_run(&mut self, shard: ShardId, key: RunKey) -> Checked {
         let Some(run) = self.run(key) else {
             return self.check_purged(shard, key);
         };
@@ -244,14 +244,14 @@ impl Model {
             self.check_result(key, *command, *token, &run)?;
         }
         for entry in entries.get(known as usize..).unwrap_or_default() {
-            self.note(entry, now);
+            self.note(entry);
         }
         self.seen
             .insert(key, (run.started_at, entries.len() as u32));
         Ok(())
     }
 
-    fn note(&mut self, entry: &Entry, _: Timestamp) {
+    fn note(&mut self, entry: &Entry) {
         let mark = match entry {
             Entry::Notification(_, Notification::TaskFailed { .. }) => "a task failed for good",
             Entry::Notification(_, Notification::CancelRequested { .. }) => "a run was cancelled",

@@ -9,7 +9,7 @@ use trunkline_core::ids::ShardId;
 use trunkline_core::input::Input;
 use trunkline_core::shard::Violation;
 use trunkline_engine::driver::Batch;
-use trunkline_journal::Error;
+use trunkline_journal::{Error, Space};
 
 /// What came of a move.
 pub(super) enum Moved {
@@ -148,11 +148,9 @@ impl World {
         };
         let part = &mut process.parts[thread];
         let before = (part.scribe.durable(), part.held.len());
-        let starved = part.starved;
         match part.sync() {
             Ok(true) => {
                 let durable = part.scribe.durable();
-                self.model.marks.set_if(starved, "a full disk healed");
                 self.model.synced(thread, durable);
                 self.release(thread)?;
                 Ok(if before == (durable, 0) {
@@ -162,7 +160,6 @@ impl World {
                 })
             }
             Ok(false) => {
-                self.model.marks.set("the journal met a full disk");
                 let durable = part.scribe.durable();
                 self.model.synced(thread, durable);
                 Ok(Moved::No)
@@ -209,7 +206,12 @@ impl World {
             part.frozen = part.driver.freeze();
         }
         match part.keep() {
-            Ok(written) => {
+            Ok((written, space)) => {
+                let low = space == Space::Low;
+                let was_low = std::mem::replace(&mut part.starved, low);
+                let marks = &mut self.model.marks;
+                marks.set_if(low, "a keeper met a full disk");
+                marks.set_if(was_low && !low, "a full disk healed");
                 self.model
                     .marks
                     .set_if(written.is_some(), "a checkpoint was written");
