@@ -1,7 +1,8 @@
-//! Egress as users see it: [destinations](destination) and [jobs](job).
+//! Egress as users see it: [destinations](destination), their [judging rules](rule) and [jobs](job).
 
 pub mod destination;
 pub mod job;
+pub mod rule;
 
 pub use destination::{
     DestinationBody, DestinationList, HeadOfLineBody, PutDestination, RateBody, RetryBody,
@@ -10,6 +11,7 @@ pub use job::{
     JobBody, JobPage, JobQuery, JobsAccepted, JobsOfDestination, NewJobBody, job_id_of, state_of,
     state_text,
 };
+pub use rule::{RuleBody, VerdictBody};
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 pub(crate) use replay::ReplayArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use trunkline_api::egress::RuleBody;
 use trunkline_api::timestamp::Time;
 
 /// Durable workflows and ordered deliveries.
@@ -470,6 +471,10 @@ pub(crate) struct DestinationArgs {
     /// Hold everything back
     #[arg(long)]
     pub(crate) paused: bool,
+    /// What an answer means: `succeed`, `retry`, `retry 5000` (milliseconds), `fail` or `pause`, a colon, and when: an expression, or
+    /// statuses such as `>=500, 408, !501`. The first that holds decides
+    #[arg(long = "rule", value_name = "THEN: WHEN", value_parser = crate::egress::rule)]
+    pub(crate) rules: Vec<RuleBody>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -8,7 +8,7 @@ use crate::table::Table;
 use std::io::{self, Write};
 use trunkline_api::egress::{
     DestinationBody, DestinationList, HeadOfLineBody, JobBody, JobPage, PutDestination, RateBody,
-    RetryBody,
+    RetryBody, RuleBody, VerdictBody,
 };
 
 /// The state of a dead letter.
@@ -71,6 +71,48 @@ pub(crate) fn job_path(job: &JobArg) -> String {
     )
 }
 
+/// Reads a rule from the command line: `retry 5000: status == 409`.
+pub(crate) fn rule(text: &str) -> Result<RuleBody, String> {
+    let (then, when) = text
+        .split_once(':')
+        .ok_or("a rule has the form THEN: WHEN")?;
+    let mut words = then.split_whitespace();
+    let (verdict, after_ms) = (words.next(), words.next());
+    let verdict = match verdict {
+        Some("succeed") => VerdictBody::Succeed,
+        Some("retry") => VerdictBody::Retry,
+        Some("fail") => VerdictBody::Fail,
+        Some("pause") => VerdictBody::Pause,
+        _ => return Err("a rule begins with succeed, retry, fail or pause".into()),
+    };
+    let after_ms = match after_ms {
+        Some(ms) if verdict == VerdictBody::Retry => {
+            let ms: u64 = ms
+                .parse()
+                .map_err(|_| "`retry` is followed by milliseconds")?;
+            Some(ms)
+        }
+        None => None,
+        Some(_) => return Err("only `retry` is followed by a number".into()),
+    };
+    Ok(RuleBody {
+        when: when.trim().to_owned(),
+        then: verdict,
+        after_ms,
+    })
+}
+
+/// What follows from a rule, in the words of the command line.
+fn then(rule: &RuleBody) -> String {
+    match (rule.then, rule.after_ms) {
+        (VerdictBody::Succeed, _) => "succeed".into(),
+        (VerdictBody::Retry, None) => "retry".into(),
+        (VerdictBody::Retry, Some(ms)) => format!("retry after {}", span(ms)),
+        (VerdictBody::Fail, _) => "fail".into(),
+        (VerdictBody::Pause, _) => "pause".into(),
+    }
+}
+
 fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
     let request = PutDestination {
         url: args.url,
@@ -88,6 +130,7 @@ fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<()
         }),
         head_of_line: args.skip.then_some(HeadOfLineBody::Skip),
         paused: args.paused,
+        rules: args.rules,
     };
     let answer = client.put(&destination_path(&args.name), &request)?;
     describe(&answer.read()?, out)?;
@@ -155,6 +198,9 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
         HeadOfLineBody::Skip => "is a dead letter at once",
     };
     writeln!(out, "  a failed job {head}")?;
+    for rule in &destination.rules {
+        writeln!(out, "  rule         {}: {}", then(rule), rule.when)?;
+    }
     writeln!(
         out,
         "  jobs         {} pending, {} in flight, {} succeeded, {} dead; {} lanes with work",

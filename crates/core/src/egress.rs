@@ -113,6 +113,43 @@ pub struct Destination {
     /// True while an operator holds it back.
     #[n(7)]
     pub paused: bool,
+    /// What answers mean, where the defaults do not say it: the first rule that holds decides.
+    #[n(8)]
+    #[cbor(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// A rule that judges deliveries.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Rule {
+    /// When it holds: an expression over `status`, `headers`, `body`, `error`, `attempt` and `job`. The core carries it; the
+    /// engine evaluates it.
+    #[n(0)]
+    pub when: Name,
+    /// What follows.
+    #[n(1)]
+    pub then: Verdict,
+}
+
+/// What a delivery means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Verdict {
+    /// The destination has it.
+    #[n(0)]
+    Succeed,
+    /// It is tried again.
+    #[n(1)]
+    Retry {
+        /// After so many milliseconds; absent: as the destination's retry policy says.
+        #[n(0)]
+        after_ms: Option<u64>,
+    },
+    /// The destination refused it for good: a dead letter.
+    #[n(2)]
+    Fail,
+    /// The destination is not to be called any more until an operator says so. The job waits, and the call costs no attempt.
+    #[n(3)]
+    Pause,
 }
 
 /// A rate limit: `per_second` in the long run, and at most `burst` at once (GCRA, ITU-T I.371).
@@ -154,6 +191,9 @@ pub enum Delivery {
         /// The beginning of the answer's body, for a person.
         #[n(2)]
         excerpt: Name,
+        /// What a rule of the destination says it means; absent: none held.
+        #[n(3)]
+        verdict: Option<Verdict>,
     },
     /// There was no answer: refused, broken off or too late. Whether the destination acted on it is unknown.
     #[n(1)]
@@ -161,6 +201,9 @@ pub enum Delivery {
         /// Why, for a person.
         #[n(0)]
         reason: Name,
+        /// What a rule of the destination says it means; absent: none held.
+        #[n(1)]
+        verdict: Option<Verdict>,
     },
 }
 
@@ -183,6 +226,7 @@ impl Default for Destination {
             },
             head_of_line: HeadOfLine::Block,
             paused: false,
+            rules: Vec::new(),
         }
     }
 }

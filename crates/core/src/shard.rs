@@ -19,6 +19,7 @@ mod history;
 mod hot;
 mod invariants;
 mod jobs;
+mod judging;
 mod kinship;
 mod lingering;
 mod lists;

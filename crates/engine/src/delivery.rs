@@ -1,14 +1,14 @@
 //! Delivery: one HTTP call for one job, reported to its shard whatever came of it.
 //!
-//! The core decides what is delivered, when, and what an answer means. This module only calls: `POST`, with time-out,
-//! without redirects, over kept connections. A call that has not ended when the process does is made again after the restart,
+//! The core decides what is delivered and when. This module calls: `POST`, with time-out, without redirects, over kept
+//! connections; and it evaluates the destination's [`rules`], which the core cannot. A call that has not ended when the process does is made again after the restart,
 //! with the same `Idempotency-Key`.
 
 use crate::node::Node;
 use crate::stats::{add, subtract};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,13 +16,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use trunkline_core::egress::{Delivery, Destination, Job};
+use trunkline_core::egress::{Destination, Job};
 use trunkline_core::ids::{ShardId, Token};
 use trunkline_core::input::Input;
-use trunkline_core::payload::Name;
 
 mod envelope;
 mod retry_after;
+pub(crate) mod rules;
 
 /// Bytes of an answer's body that are kept, for a person.
 const EXCERPT_BYTES_MAX: usize = 2_000;
@@ -46,6 +46,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     client: Client<HttpConnector, Full<Bytes>>,
+    programs: rules::Programs,
     runtime: tokio::runtime::Handle,
     in_flight: AtomicUsize,
     closed: AtomicBool,
@@ -61,6 +62,7 @@ impl Deliveries {
             .build(connector);
         Self {
             client,
+            programs: rules::Programs::default(),
             runtime,
             in_flight: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -81,7 +83,10 @@ impl Deliveries {
             for call in calls {
                 let node = Arc::clone(&node);
                 tokio::spawn(async move {
-                    let delivery = call.make(&node.deliveries.client).await;
+                    let outcome = call.make(&node.deliveries.client).await;
+                    let rules = &call.destination.rules;
+                    let programs = &node.deliveries.programs;
+                    let delivery = rules::judge(programs, rules, &call.job, call.attempt, outcome);
                     node.submit(
                         call.shard,
                         Input::Delivered {
@@ -110,11 +115,32 @@ impl Deliveries {
     }
 }
 
+/// How a call ended.
+#[derive(Debug)]
+enum Outcome {
+    Answered {
+        status: u16,
+        retry_after_ms: Option<u64>,
+        headers: HeaderMap,
+        /// Its beginning: [`ANSWER_BYTES_MAX`] at most.
+        body: Vec<u8>,
+    },
+    Unanswered {
+        /// `timeout` or `transport`.
+        kind: &'static str,
+        reason: String,
+    },
+}
+
 impl Call {
-    async fn make(&self, client: &Client<HttpConnector, Full<Bytes>>) -> Delivery {
+    async fn make(&self, client: &Client<HttpConnector, Full<Bytes>>) -> Outcome {
+        let transport = |reason| Outcome::Unanswered {
+            kind: "transport",
+            reason,
+        };
         let request = match self.request() {
             Ok(request) => request,
-            Err(reason) => return unanswered(&reason),
+            Err(reason) => return transport(reason),
         };
         let limit = Duration::from_millis(self.destination.timeout_ms);
         let exchange = async {
@@ -122,12 +148,15 @@ impl Call {
                 .request(request)
                 .await
                 .map_err(|error| chain(&error))?;
-            answered(response).await
+            Ok(answered(response).await)
         };
         match tokio::time::timeout(limit, exchange).await {
-            Ok(Ok(delivery)) => delivery,
-            Ok(Err(reason)) => unanswered(&reason),
-            Err(_) => unanswered(&format!("no answer within {} ms", limit.as_millis())),
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(reason)) => transport(reason),
+            Err(_) => Outcome::Unanswered {
+                kind: "timeout",
+                reason: format!("no answer within {} ms", limit.as_millis()),
+            },
         }
     }
 
@@ -153,41 +182,39 @@ impl Call {
     }
 }
 
-async fn answered(response: Response<Incoming>) -> Result<Delivery, String> {
-    let status = response.status().as_u16();
-    let retry_after_ms = response
-        .headers()
+async fn answered(response: Response<Incoming>) -> Outcome {
+    let (head, mut incoming) = response.into_parts();
+    let retry_after_ms = head
+        .headers
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| retry_after::to_ms(value, std::time::SystemTime::now()))
         // The core counts from the whole millisecond that has begun: without one more it would be early by a part of one.
         .map(|ms| ms.saturating_add(1));
-    let mut body = response.into_body();
-    let mut excerpt = Vec::new();
-    let mut read = 0;
+    let mut body = Vec::new();
     // The status is the answer; a body that breaks off does not take it back.
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Some(Ok(frame)) = incoming.frame().await {
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        read += data.len();
-        let room = EXCERPT_BYTES_MAX.saturating_sub(excerpt.len());
-        excerpt.extend_from_slice(&data[..data.len().min(room)]);
-        if read > ANSWER_BYTES_MAX {
+        let room = ANSWER_BYTES_MAX - body.len();
+        body.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
             break;
         }
     }
-    Ok(Delivery::Answered {
-        status,
+    Outcome::Answered {
+        status: head.status.as_u16(),
         retry_after_ms,
-        excerpt: Name::from(String::from_utf8_lossy(&excerpt).into_owned()),
-    })
+        headers: head.headers,
+        body,
+    }
 }
 
-fn unanswered(reason: &str) -> Delivery {
-    Delivery::Unanswered {
-        reason: Name::from(reason),
-    }
+/// The beginning of an answer's body, for a person.
+fn excerpt(body: &[u8]) -> String {
+    let beginning = &body[..body.len().min(EXCERPT_BYTES_MAX)];
+    String::from_utf8_lossy(beginning).into_owned()
 }
 
 /// An error with everything that caused it.

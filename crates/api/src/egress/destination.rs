@@ -1,7 +1,8 @@
 //! Destinations: where jobs are delivered, how often and how stubbornly.
 
+use super::rule::RuleBody;
 use crate::core::code::Code;
-use crate::core::egress::{Destination, HeadOfLine, Rate};
+use crate::core::egress::{Destination, HeadOfLine, Rate, Rule};
 use crate::core::payload::Name;
 use crate::core::peer::DestinationStatus;
 use crate::core::policy::RetryPolicy;
@@ -36,6 +37,9 @@ pub struct PutDestination {
     /// True while it is to be held back.
     #[serde(default)]
     pub paused: bool,
+    /// What answers mean, where the defaults do not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleBody>,
 }
 
 /// A rate limit.
@@ -140,6 +144,7 @@ impl PutDestination {
                 Some(HeadOfLineBody::Skip) => HeadOfLine::Skip,
             },
             paused: self.paused,
+            rules: self.rules.into_iter().map(Rule::from).collect(),
         };
         match unusable(&destination) {
             Some(why) => Err(Problem::new(Code::DestinationInvalid, why)),
@@ -222,6 +227,9 @@ pub struct DestinationBody {
     pub head_of_line: HeadOfLineBody,
     /// True while it is held back.
     pub paused: bool,
+    /// What answers mean, where the defaults do not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleBody>,
     /// Jobs waiting.
     pub pending: u64,
     /// Jobs being delivered.
@@ -255,6 +263,7 @@ impl From<&DestinationStatus> for DestinationBody {
                 HeadOfLine::Skip => HeadOfLineBody::Skip,
             },
             paused: destination.paused,
+            rules: destination.rules.iter().map(RuleBody::from).collect(),
             pending: status.pending,
             in_flight: status.in_flight,
             succeeded: status.succeeded,

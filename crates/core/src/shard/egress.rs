@@ -6,9 +6,10 @@
 
 use super::Shard;
 use super::feed::cut;
+use super::judging::judge;
 use crate::code::Code;
 use crate::effect::Effect;
-use crate::egress::{Delivery, Destination, HeadOfLine, Job, JobState};
+use crate::egress::{Delivery, Destination, HeadOfLine, Job, JobState, Verdict};
 use crate::feed::Mark;
 use crate::gcra::Gcra;
 use crate::ids::{JobId, PeerId, Token};
@@ -335,35 +336,43 @@ impl Shard {
         let Some(mut job) = io.get::<Job>(&job_key) else {
             return;
         };
-        job.attempts += 1;
-        let verdict = judge(delivery);
-        let retry_at = match &verdict {
-            Verdict::Retry { patience_ms, .. } => {
-                if let Some(ms) = patience_ms {
-                    target.row.held_until = target.row.held_until.max(io.now.plus_ms(*ms));
-                    target.queue.hold(target.row.held_until);
-                }
-                let destination = &target.row.destination;
-                let blocks = destination.head_of_line == HeadOfLine::Block;
-                let delay = destination.retry.delay_ms(job.attempts, id.0 as u64);
-                delay.filter(|_| blocks).map(|ms| io.now.plus_ms(ms))
+        let judgement = judge(delivery, &job.new.action);
+        if let Some(ms) = judgement.patience_ms {
+            target.row.held_until = target.row.held_until.max(io.now.plus_ms(ms));
+            target.queue.hold(target.row.held_until);
+        }
+        if judgement.verdict != Verdict::Pause {
+            job.attempts += 1;
+        }
+        if judgement.verdict != Verdict::Succeed {
+            job.last_error = Some(judgement.reason);
+        }
+        let destination = &mut target.row.destination;
+        let retry_at = match judgement.verdict {
+            Verdict::Retry { after_ms } if destination.head_of_line == HeadOfLine::Block => {
+                let delay_ms = destination.retry.delay_ms(job.attempts, id.0 as u64);
+                // A rule's own delay replaces that of the policy, not its end.
+                delay_ms.map(|ms| io.now.plus_ms(after_ms.unwrap_or(ms)))
             }
-            Verdict::Accepted | Verdict::Refused(_) => None,
+            Verdict::Pause => {
+                destination.paused = true;
+                target.limit();
+                Some(io.now)
+            }
+            Verdict::Retry { .. } | Verdict::Succeed | Verdict::Fail => None,
         };
-        self.feed_job(name, id, &mark_of(&verdict, job.attempts, retry_at));
+        self.feed_job(name, id, &mark_of(&job, judgement.verdict, retry_at));
         let target = self.egress.targets.get_mut(name).expect("seen above");
-        match (verdict, retry_at) {
-            (Verdict::Accepted, _) => {
+        match (judgement.verdict, retry_at) {
+            (Verdict::Succeed, _) => {
                 job.state = JobState::Succeeded;
                 target.row.succeeded += 1;
             }
-            (Verdict::Retry { reason, .. }, Some(at)) => {
-                job.last_error = Some(reason);
+            (_, Some(at)) => {
                 job.ready_at = at;
                 target.queue.retry(io.now, id, at);
             }
-            (Verdict::Retry { reason, .. } | Verdict::Refused(reason), _) => {
-                job.last_error = Some(reason);
+            (_, None) => {
                 job.state = JobState::Dead;
                 target.row.dead += 1;
             }
@@ -387,7 +396,10 @@ impl Shard {
             let target = self.egress.targets.get(&name).expect("just listed");
             for (id, lease) in target.queue.lapsed(io.now) {
                 let reason = Name::from("no report of the delivery");
-                let delivery = Delivery::Unanswered { reason };
+                let delivery = Delivery::Unanswered {
+                    reason,
+                    verdict: None,
+                };
                 self.delivered(io, &name, id, lease.token, &delivery);
             }
             self.pump(io, &name);
@@ -423,56 +435,17 @@ pub(super) fn unconfigured(name: &Name) -> impl FnOnce() -> Target {
     }
 }
 
-/// What the feed tells of a delivery.
-fn mark_of(verdict: &Verdict, attempt: u32, retry_at: Option<Timestamp>) -> Mark {
+/// What the feed tells of a delivery that was judged.
+fn mark_of(job: &Job, verdict: Verdict, retry_at: Option<Timestamp>) -> Mark {
+    let attempt = job.attempts;
+    let reason = cut(job.last_error.as_ref().unwrap_or(&Name::from("")));
     match (verdict, retry_at) {
-        (Verdict::Accepted, _) => Mark::JobDelivered { attempt },
-        (Verdict::Retry { reason, .. }, Some(retry_at)) => Mark::JobAttemptFailed {
+        (Verdict::Succeed, _) => Mark::JobDelivered { attempt },
+        (_, Some(retry_at)) => Mark::JobAttemptFailed {
             attempt,
             retry_at,
-            reason: cut(reason),
+            reason,
         },
-        (Verdict::Retry { reason, .. } | Verdict::Refused(reason), _) => Mark::JobDead {
-            attempt,
-            reason: cut(reason),
-        },
-    }
-}
-
-/// What an answer means.
-enum Verdict {
-    Accepted,
-    Retry {
-        reason: Name,
-        patience_ms: Option<u64>,
-    },
-    Refused(Name),
-}
-
-/// 2xx is accepted; 408, 425, 429, 5xx and no answer are worth a retry; everything else is refused for good.
-fn judge(delivery: &Delivery) -> Verdict {
-    match delivery {
-        Delivery::Answered {
-            status: 200..=299, ..
-        } => Verdict::Accepted,
-        Delivery::Answered {
-            status,
-            retry_after_ms,
-            excerpt,
-        } => {
-            let reason = Name::from(format!("answered {status}: {excerpt}"));
-            if matches!(status, 408 | 425 | 429 | 500..=599) {
-                Verdict::Retry {
-                    reason,
-                    patience_ms: *retry_after_ms,
-                }
-            } else {
-                Verdict::Refused(reason)
-            }
-        }
-        Delivery::Unanswered { reason } => Verdict::Retry {
-            reason: reason.clone(),
-            patience_ms: None,
-        },
+        (_, None) => Mark::JobDead { attempt, reason },
     }
 }

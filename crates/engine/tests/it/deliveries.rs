@@ -3,7 +3,8 @@
 use crate::acceptor::{Acceptor, Manner};
 use crate::{Folder, PATIENCE, eventually, player, start};
 use std::time::Duration;
-use trunkline_core::egress::{Destination, Job, JobState};
+use trunkline_core::code::Code;
+use trunkline_core::egress::{Destination, Job, JobState, Rule, Verdict};
 use trunkline_core::ids::JobId;
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{Op, Reply};
@@ -203,5 +204,72 @@ async fn a_run_ships_a_job_from_shard_to_shard_exactly_once() {
         .map(|call| call.sequence.parse().unwrap())
         .collect();
     assert_eq!(sequences, (1..=30).collect::<Vec<_>>());
+    engine.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_judge_what_the_destination_answers() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let shop = Acceptor::new(vec![
+        Manner::Answer(409, None, r#"{"code":"later"}"#.into()),
+        Manner::Answer(409, None, r#"{"code":"exists"}"#.into()),
+        Manner::Answer(200, None, r#"{"errors":["no such sku"]}"#.into()),
+    ])
+    .await;
+    let rule = |when: &str, then| Rule {
+        when: Name::from(when),
+        then,
+    };
+    let destination = Destination {
+        name: Name::from("shop"),
+        url: Name::from(shop.url.as_str()),
+        rules: vec![
+            rule(
+                "status == 409 && body.code == \"later\"",
+                Verdict::Retry { after_ms: Some(1) },
+            ),
+            rule("409", Verdict::Succeed),
+            rule("has(body.errors) && size(body.errors) > 0", Verdict::Fail),
+        ],
+        ..Destination::default()
+    };
+    let reply = engine.request(Op::PutDestination { destination }).await;
+    assert_eq!(reply, Ok(Reply::Done));
+    let jobs = create(&engine, 2).await;
+    let exists = settled(&engine, jobs[0]).await;
+    assert_eq!((exists.state, exists.attempts), (JobState::Succeeded, 2));
+    let refused = settled(&engine, jobs[1]).await;
+    assert_eq!((refused.state, refused.attempts), (JobState::Dead, 1));
+    assert_eq!(
+        refused.last_error.as_deref(),
+        Some(r#"answered 200: {"errors":["no such sku"]}"#)
+    );
+    engine.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_with_a_broken_rule_is_refused_with_the_place() {
+    let folder = Folder::new();
+    let engine = folder.open();
+    let destination = Destination {
+        name: Name::from("shop"),
+        url: Name::from("http://127.0.0.1:1/"),
+        rules: vec![Rule {
+            when: Name::from("status = 409"),
+            then: Verdict::Succeed,
+        }],
+        ..Destination::default()
+    };
+    let refused = engine
+        .request(Op::PutDestination { destination })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, Code::DestinationInvalid);
+    assert!(
+        refused.detail.starts_with("rule 1: 1:8: "),
+        "{}",
+        refused.detail
+    );
     engine.shutdown(PATIENCE).await;
 }

@@ -9,11 +9,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Leaves, which do not know each other.
     ("trunkline-core", &[]),
     ("trunkline-journal", &[]),
+    ("trunkline-expr", &[]),
     ("trunkline-macros", &[]),
     ("trunkline-house", &[]),
     // Built on them.
     ("trunkline-api", &["trunkline-core"]),
-    ("trunkline-engine", &["trunkline-core", "trunkline-journal"]),
+    (
+        "trunkline-engine",
+        &["trunkline-core", "trunkline-expr", "trunkline-journal"],
+    ),
     ("trunkline-server", &["trunkline-api", "trunkline-engine"]),
     (
         "trunkline",

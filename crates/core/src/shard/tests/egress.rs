@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::effect::Effect;
-use crate::egress::{Delivery, Destination, HeadOfLine, JobState, NewJob, Rate};
+use crate::egress::{Delivery, Destination, HeadOfLine, JobState, NewJob, Rate, Verdict};
 use crate::entry::Command;
 use crate::ids::{CommandId, JobId};
 use crate::input::Input;
@@ -259,6 +259,7 @@ fn retry_after_holds_the_whole_destination_back() {
             status: 429,
             retry_after_ms: Some(2_000),
             excerpt: Name::from("slow down"),
+            verdict: None,
         },
     });
     create(&mut world, &[(2, "b")]);
@@ -337,4 +338,100 @@ fn a_cancelled_job_is_not_sent() {
         world.deliveries().iter().map(job_of).collect::<Vec<_>>(),
         vec![(3, 3, 1)]
     );
+}
+
+/// The end of the first delivery, as a rule or the defaults judge it.
+fn end_first(world: &mut World, status: u16, verdict: Option<Verdict>) {
+    let sent = world.deliveries();
+    let Effect::Deliver { token, job, .. } = &sent[0] else {
+        panic!("not a delivery")
+    };
+    world.feed(Input::Delivered {
+        destination: Name::from("shop"),
+        job: job.id,
+        token: *token,
+        delivery: Delivery::Answered {
+            status,
+            retry_after_ms: None,
+            excerpt: Name::from("so"),
+            verdict,
+        },
+    });
+}
+
+fn job(world: &mut World, id: u128) -> crate::egress::Job {
+    let op = Op::DescribeJob {
+        destination: Name::from("shop"),
+        job: JobId(id),
+    };
+    match world.ask(op) {
+        Some(Ok(Reply::Job { job, .. })) => job,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_verdict_of_a_rule_goes_before_the_defaults() {
+    for (status, verdict, state) in [
+        (409, Verdict::Succeed, JobState::Succeeded),
+        (200, Verdict::Fail, JobState::Dead),
+        (400, Verdict::Retry { after_ms: None }, JobState::Pending),
+    ] {
+        let mut world = World::new();
+        put(&mut world, shop());
+        create(&mut world, &[(1, "a")]);
+        end_first(&mut world, status, Some(verdict));
+        assert_eq!(job(&mut world, 1).state, state, "{status}");
+        world.crash();
+        assert_eq!(job(&mut world, 1).state, state, "{status}, after a crash");
+    }
+}
+
+#[test]
+fn a_rule_may_say_when_to_try_again_and_the_policy_how_often() {
+    let mut world = World::new();
+    put(&mut world, shop());
+    create(&mut world, &[(1, "a")]);
+    for _ in 0..2 {
+        let after_ms = Some(5_000);
+        end_first(&mut world, 400, Some(Verdict::Retry { after_ms }));
+        world.pass(4_999);
+        assert!(world.deliveries().is_empty());
+        world.pass(1);
+    }
+    end_first(&mut world, 400, Some(Verdict::Retry { after_ms: Some(0) }));
+    assert_eq!(job(&mut world, 1).state, JobState::Dead, "three attempts");
+}
+
+#[test]
+fn a_destination_that_is_gone_is_paused_and_the_call_costs_no_attempt() {
+    let mut world = World::new();
+    put(&mut world, shop());
+    create(&mut world, &[(1, "a"), (2, "a")]);
+    end_first(&mut world, 410, None);
+    world.crash();
+    assert!(world.deliveries().is_empty());
+    assert!(status(&mut world).destination.paused);
+    let waiting = job(&mut world, 1);
+    assert_eq!((waiting.attempts, waiting.state), (0, JobState::Pending));
+    assert_eq!(waiting.last_error.as_deref(), Some("answered 410: so"));
+    put(&mut world, shop());
+    let sent = world.deliveries();
+    assert!(matches!(&sent[0], Effect::Deliver { job, attempt: 1, .. } if job.id == JobId(1)));
+}
+
+#[test]
+fn what_is_to_be_deleted_and_is_not_there_is_deleted() {
+    for (action, state) in [("delete", JobState::Succeeded), ("update", JobState::Dead)] {
+        let mut world = World::new();
+        put(&mut world, shop());
+        let new = NewJob {
+            action: Name::from(action),
+            ..new_job("a")
+        };
+        let jobs = vec![(JobId(1), new)];
+        world.ask(Op::CreateJobs { jobs });
+        end_first(&mut world, 404, None);
+        assert_eq!(job(&mut world, 1).state, state, "{action}");
+    }
 }

@@ -296,6 +296,7 @@ impl World {
             status,
             retry_after_ms: None,
             excerpt: Name::from(""),
+            verdict: None,
         };
         self.feed(Input::Delivered {
             destination: destination.name.clone(),
