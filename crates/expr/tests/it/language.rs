@@ -118,7 +118,7 @@ fn a_fault_names_its_kind_and_place() {
         (
             "true && v.a.nothing == 1",
             FaultKind::Missing,
-            Some((1, 10)),
+            Some((1, 12)),
             "nothing",
         ),
         ("1 + (v.a.b + true)", FaultKind::Type, Some((1, 12)), "+"),
