@@ -1,21 +1,23 @@
 //! What the program understands on its command line.
 
+mod egress;
 mod many;
+mod replay;
 mod task;
 
+pub(crate) use egress::{
+    DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg,
+};
 pub(crate) use many::{
     ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,
     RunListArgs, TaggedArgs,
 };
+pub(crate) use replay::ReplayArgs;
 pub(crate) use task::TaskCommand;
 
-mod replay;
-
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-pub(crate) use replay::ReplayArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use trunkline_api::egress::RuleBody;
 use trunkline_api::timestamp::Time;
 
 /// Durable workflows and ordered deliveries.
@@ -378,130 +380,4 @@ pub(crate) struct StopArgs {
     /// Why, for whoever looks at the run later
     #[arg(long)]
     pub(crate) reason: Option<String>,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum EgressCommand {
-    /// Create, list and show destinations
-    #[command(subcommand)]
-    Destination(DestinationCommand),
-    /// List jobs of a destination
-    Jobs {
-        /// The destination
-        destination: String,
-        /// Only in this state: pending, succeeded, dead or cancelled
-        #[arg(long)]
-        state: Option<String>,
-        /// Only of this lane
-        #[arg(long)]
-        lane: Option<String>,
-        #[command(flatten)]
-        page: PageArgs,
-    },
-    /// Show a job
-    Job {
-        #[command(flatten)]
-        job: JobArg,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// A job on the command line.
-#[derive(ClapArgs, Debug)]
-pub(crate) struct JobArg {
-    /// The destination
-    pub(crate) destination: String,
-    /// The job's identity
-    pub(crate) id: String,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum DestinationCommand {
-    /// Create a destination, or replace its settings
-    Put(DestinationArgs),
-    /// List destinations
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show a destination and how its work stands
-    Show {
-        /// The destination
-        name: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(ClapArgs, Debug)]
-pub(crate) struct DestinationArgs {
-    /// The destination's name
-    pub(crate) name: String,
-    /// Where jobs are sent: an http:// URL
-    #[arg(long)]
-    pub(crate) url: String,
-    /// Calls a second [default: as fast as it answers]
-    #[arg(long, value_name = "PER_SECOND")]
-    pub(crate) rate: Option<u32>,
-    /// Calls that may leave at once after a pause
-    #[arg(long, value_name = "COUNT", requires = "rate", default_value_t = 1)]
-    pub(crate) burst: u32,
-    /// Calls under way at once [default: 16]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) concurrency: Option<u32>,
-    /// How long a call may take, in milliseconds [default: 30000]
-    #[arg(long, value_name = "MS")]
-    pub(crate) timeout_ms: Option<u64>,
-    /// Attempts in all; 0 is without end [default: 20]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) attempts: Option<u32>,
-    /// Delay before the second attempt, in milliseconds [default: 500]
-    #[arg(long, value_name = "MS")]
-    pub(crate) retry_initial_ms: Option<u64>,
-    /// Longest delay between attempts, in milliseconds [default: 60000]
-    #[arg(long, value_name = "MS")]
-    pub(crate) retry_max_ms: Option<u64>,
-    /// After a failure go on with the lane's next job, instead of holding the lane
-    #[arg(long)]
-    pub(crate) skip: bool,
-    /// Hold everything back
-    #[arg(long)]
-    pub(crate) paused: bool,
-    /// What an answer means: `succeed`, `retry`, `retry 5000` (milliseconds), `fail` or `pause`, a colon, and when: an expression, or
-    /// statuses such as `>=500, 408, !501`. The first that holds decides
-    #[arg(long = "rule", value_name = "THEN: WHEN", value_parser = crate::egress::rule)]
-    pub(crate) rules: Vec<RuleBody>,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum DeadLettersCommand {
-    /// List dead letters of a destination
-    List {
-        /// The destination
-        destination: String,
-        /// Only of this lane
-        #[arg(long)]
-        lane: Option<String>,
-        #[command(flatten)]
-        page: PageArgs,
-    },
-    /// Put a dead letter back to the end of its lane, with all its attempts
-    Replay(JobArg),
-    /// Put all dead letters of a destination back
-    ReplayAll {
-        /// The destination
-        destination: String,
-        /// Only of this lane
-        #[arg(long)]
-        lane: Option<String>,
-        /// Only say how many there are
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Give a dead letter up for good
-    Cancel(JobArg),
 }

@@ -21,6 +21,7 @@ mod invariants;
 mod jobs;
 mod judging;
 mod kinship;
+mod letting_go;
 mod lingering;
 mod lists;
 mod mail;

@@ -14,6 +14,8 @@
 //! What CEL has and this language has not: bytes, unsigned integers as a type of their own, messages, maps with names that are
 //! not text, optional values.
 
+#![warn(missing_docs)]
+
 mod check;
 mod evaluation;
 mod fault;

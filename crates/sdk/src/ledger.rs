@@ -6,6 +6,7 @@
 //! Invariants: command numbers are claimed in the order of the calls; nothing is recorded once the ledger is closed, so
 //! that dropping a run's future asks for nothing; wakers are called with the ledger unlocked, in the order of the numbers.
 
+mod cancelling;
 mod patches;
 mod reading;
 mod relations;
@@ -131,15 +132,6 @@ struct Inner {
 }
 
 impl Inner {
-    /// Has a task end, if it has not.
-    fn cancel_task(&mut self, id: WaitId) {
-        let wait = self.waits.get(&id);
-        if !self.closed && wait.is_some_and(|wait| wait.open && matches!(wait.kind, Kind::Task)) {
-            let target = CommandId(command_of(id));
-            self.commands.push(Command::CancelTask { target });
-        }
-    }
-
     fn let_go(&mut self, id: WaitId) {
         let Some(wait) = self.waits.get_mut(&id) else {
             return;
@@ -323,11 +315,6 @@ impl Ledger {
         Poll::Pending
     }
 
-    /// Has a task end: the code no longer wants it.
-    pub(crate) fn cancel_task(&self, id: WaitId) {
-        self.inner.borrow_mut().cancel_task(id);
-    }
-
     /// The future of a wait is dropped. A timer nobody waits for is cancelled; a task goes on.
     pub(crate) fn let_go(&self, id: WaitId) {
         self.inner.borrow_mut().let_go(id);
@@ -424,45 +411,6 @@ impl Ledger {
         if let Some(waker) = waker {
             waker.wake();
         }
-    }
-
-    /// Ends what is awaited at this moment, once.
-    fn cancel(&self, reason: Name) {
-        let mut inner = self.inner.borrow_mut();
-        inner.cancel_reason.get_or_insert(reason);
-        inner.cancel_children();
-        let mut wakers = Vec::new();
-        let (mut told, mut shielded) = (Vec::new(), Vec::new());
-        let mut ended = Vec::new();
-        for (id, wait) in &mut inner.waits {
-            match &wait.waiter {
-                Waiter::Awaited {
-                    shielded: false, ..
-                } => {}
-                Waiter::Awaited { branch, .. } => {
-                    shielded.push(*branch);
-                    continue;
-                }
-                _ => continue,
-            }
-            let settled = Waiter::Settled(Settled::Cancelled);
-            if let Waiter::Awaited { waker, branch, .. } =
-                std::mem::replace(&mut wait.waiter, settled)
-            {
-                wakers.push(waker);
-                told.push(branch);
-                ended.push(*id);
-            }
-        }
-        for id in ended {
-            inner.cancel_task(id);
-        }
-        shielded.sort_unstable();
-        shielded.dedup();
-        shielded.retain(|branch| !told.contains(branch));
-        inner.cancel_owed = shielded;
-        drop(inner);
-        wakers.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn take_commands(&self) -> Vec<Command> {

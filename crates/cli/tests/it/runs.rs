@@ -131,7 +131,7 @@ fn a_failed_run_shows_the_chain_of_causes_and_ends_with_1() {
     expect![[r#"
         Greet/rude failed
           failure: Greeting: no greeting
-          caused by: Rude: nobody is called that
+          caused by: Rude: nobody is called that (in task Hello.greet)
     "#]]
     .assert_eq(&server.timeless(&said.out));
     server.out(&["run", "start", "Wait", "w"]);

@@ -96,7 +96,7 @@ fn a_delegated_task_is_cancelled() {
     expect![[r#"
         Greet/a failed
           failure: Greeting: no greeting
-          caused by: TL0080: the task was cancelled
+          caused by: TL0080: the task was cancelled (in task Hello.greet)
     "#]]
     .assert_eq(&server.timeless(&said.out));
 }

@@ -17,7 +17,6 @@ use crate::ids::{CommandId, JobId, PeerId, RunKey, Token, destination_shard};
 use crate::input::Message;
 use crate::io::Io;
 use crate::limits::{PAYLOAD_BYTES_MAX, PROPERTIES_MAX, TAGS_MAX, TURN_COMMANDS_MAX};
-use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Rejection, ToPeer, Turn, TurnDone};
 use crate::run::RunStatus;
@@ -463,37 +462,6 @@ impl Shard {
             }
         }
         self.keep(key, hot);
-    }
-
-    pub(super) fn evicted(&mut self, io: &mut Io<'_>, peer: PeerId, key: RunKey) {
-        let Some(mut hot) = self.load(io, key) else {
-            return;
-        };
-        self.let_go(&mut hot, peer);
-        self.keep(key, hot);
-    }
-
-    /// A peer is gone: its turns are ready again, its futures lost, its questions moot.
-    pub(super) fn release_turns(&mut self, io: &mut Io<'_>, peer: PeerId) {
-        for key in self.runs_with(peer) {
-            if let Some(mut hot) = self.load(io, key) {
-                self.let_go(&mut hot, peer);
-                if hot.steps_with == Some(peer) {
-                    hot.steps_with = None;
-                }
-                self.keep(key, hot);
-            }
-        }
-        self.forget_waiters(peer);
-    }
-
-    fn let_go(&mut self, hot: &mut Hot, peer: PeerId) {
-        if hot.turn.is_some_and(|lease| lease.peer == peer) && !mutant::is(Mutant::WakeLost) {
-            self.end_turn(hot);
-        }
-        if hot.holder.is_some_and(|holder| holder.peer == peer) {
-            hot.holder = None;
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Destinations and jobs at the door.
 
 use super::{Checked, check_name, check_payload, check_text};
+use crate::delivery::rules::{self, RULES_MAX};
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
 use trunkline_core::limits::{JOBS_PER_REQUEST_MAX, PAYLOAD_BYTES_MAX};
@@ -28,6 +29,14 @@ pub(super) fn check_destination(destination: &Destination) -> Checked {
     }
     if destination.timeout_ms == 0 {
         return invalid("the time-out is at least 1 ms".into());
+    }
+    if destination.rules.len() > RULES_MAX {
+        return invalid(format!("a destination has at most {RULES_MAX} rules"));
+    }
+    for (place, rule) in destination.rules.iter().enumerate() {
+        if let Err(fault) = rules::compile(&rule.when) {
+            return invalid(format!("rule {}: {fault}", place + 1));
+        }
     }
     Ok(())
 }

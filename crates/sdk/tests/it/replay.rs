@@ -77,9 +77,8 @@ mod next {
     }
 }
 
-/// Only a worker program when it is started as one.
+/// The program of the test below: a worker only when it is started as one.
 #[tokio::test]
-#[ignore = "the program of the test below"]
 async fn worker_program() {
     if std::env::var_os("TRUNKLINE_REPLAY").is_some() {
         let worker = Worker::builder("http://127.0.0.1:1").workflow::<next::Checkout>();
@@ -111,7 +110,7 @@ async fn a_worker_program_replays_histories_instead_of_working() {
     let report = folder.join("report.json");
     let replay = |files: &[String]| {
         let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "replay::worker_program", "--ignored"])
+            .args(["--exact", "replay::worker_program"])
             .stdout(std::process::Stdio::null())
             .env("TRUNKLINE_REPLAY", files.join("\n"))
             .env("TRUNKLINE_REPLAY_REPORT", &report)

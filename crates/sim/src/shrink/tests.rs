@@ -1,3 +1,5 @@
+//! What is left of a failing plan fails, and nothing can be taken from it.
+
 use super::*;
 
 fn kills(plan: &Plan) -> usize {

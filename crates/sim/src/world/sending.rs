@@ -68,6 +68,7 @@ impl World {
             status,
             retry_after_ms,
             excerpt: Name::from(""),
+            verdict: None,
         };
         let draw = mix(&[&name[..], &[self.setup.seed]].concat());
         let mut ms = draw % 300;
@@ -80,7 +81,10 @@ impl World {
         } else if fate(self.setup.lost, 4) {
             ms = destination.timeout_ms;
             let reason = Name::from("no answer");
-            Delivery::Unanswered { reason }
+            Delivery::Unanswered {
+                reason,
+                verdict: None,
+            }
         } else {
             answer(200, None)
         };
