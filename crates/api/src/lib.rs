@@ -41,3 +41,4 @@ pub mod run;
 pub mod schedule;
 pub mod task;
 pub mod timestamp;
+pub mod tree;

@@ -68,6 +68,7 @@ routes! {
     Get "/v1/runs" ListRuns "list_runs",
     Get "/v1/runs/count" CountRuns "count_runs",
     Get "/v1/workflows/{workflow}/runs/{id}" ShowRun "show_run",
+    Get "/v1/workflows/{workflow}/runs/{id}/tree" ShowTree "show_tree",
     Get "/v1/workflows/{workflow}/runs/{id}/history" ShowHistory "show_history",
     Get "/v1/workflows/{workflow}/runs/{id}/export" ExportRun "export_run",
     Get "/v1/workflows/{workflow}/runs/{id}/result" AwaitResult "await_result",

@@ -11,6 +11,7 @@ use crate::json::{json_of, payload_of};
 use crate::name;
 use crate::problem::Problem;
 use crate::timestamp::Time;
+use crate::tree::StartedBy;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -168,6 +169,9 @@ pub struct RunBody {
     pub phase: Option<String>,
     /// Its tags, sorted.
     pub tags: Vec<String>,
+    /// Who started it; absent: a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<StartedBy>,
     /// When it was accepted.
     pub started_at: Time,
     /// When it reached its final status.
@@ -215,6 +219,7 @@ impl From<&Run> for RunBody {
             status: run.status_shown().to_owned(),
             phase: run.phase().map(|phase| phase.as_str().to_owned()),
             tags: texts(&run.tags),
+            started_by: run.origin.as_ref().map(StartedBy::from),
             started_at: run.started_at.into(),
             finished_at: run.finished_at.map(Time::from),
             expires_at: None,

@@ -217,6 +217,14 @@ pub(crate) enum RunCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What a run and its children wait for
+    Tree {
+        #[command(flatten)]
+        run: RunArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a run's history
     History {
         #[command(flatten)]

@@ -29,6 +29,7 @@ mod serve;
 mod story;
 mod table;
 mod task;
+mod tree;
 
 use args::{Args, Command};
 use clap::Parser;

@@ -34,6 +34,9 @@ pub(crate) fn carry_out(
         RunCommand::List(args) => list(&args, client, out),
         RunCommand::Count(args) => many::count(&args, client, out),
         RunCommand::Show { run, json } => show(&run, json, client, out),
+        RunCommand::Tree { run, json } => {
+            crate::tree::show(&path(&run, client)?, json, client, out)
+        }
         RunCommand::History { run, from, json } => history(&run, from, json, client, out),
         RunCommand::Result { run, wait_ms, json } => result(&run, wait_ms, json, client, out),
         RunCommand::Property { run, name } => {

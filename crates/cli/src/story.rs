@@ -20,6 +20,7 @@ use trunkline_api::failure::FailureBody;
 use trunkline_api::history::EntryBody;
 use trunkline_api::run::RunBody;
 use trunkline_api::timestamp::Time;
+use trunkline_api::tree::StartedBy;
 
 /// Characters of a value that a line shows.
 const VALUE_CHARS_MAX: usize = 120;
@@ -37,6 +38,13 @@ pub(crate) fn tell(
         write!(out, ", tags: {}", run.tags.join(" "))?;
     }
     writeln!(out)?;
+    match &run.started_by {
+        Some(StartedBy::Run { workflow, id }) => writeln!(out, "  child of {workflow}/{id}")?,
+        Some(StartedBy::Schedule { name, at }) => {
+            writeln!(out, "  started by schedule {name}, for {} UTC", date(*at))?;
+        }
+        None => {}
+    }
     write!(out, "  began {} UTC", date(run.started_at))?;
     if let Some(finished_at) = run.finished_at {
         let took = finished_at.0.since_ms(run.started_at.0);

@@ -26,6 +26,7 @@ mod method;
 mod op;
 mod query;
 mod reply;
+mod start;
 mod task;
 
 use crate::entry::{Command, Meta, Outcome, TaskOptions};
@@ -40,9 +41,10 @@ use minicbor::{Decode, Encode};
 pub use bulk::{Bulk, BulkState, BulkStatus};
 pub use filter::{Action, Fitness, RunFilter};
 pub use method::{CallMethod, WhichTimers};
-pub use op::{OnConflict, Op, Start};
+pub use op::Op;
 pub use query::{AskQuery, Query, QueryAnswer};
 pub use reply::{Counters, DestinationStatus, Rejection, Reply};
+pub use start::{OnConflict, Start};
 pub use task::{TaskState, TaskStatus};
 
 /// What a peer tells the engine.

@@ -27,8 +27,10 @@ mod lists;
 mod mail;
 mod many;
 mod methods;
+mod offer;
 mod post;
 mod queries;
+mod relatives;
 mod rewind;
 mod runs;
 mod schedules;
@@ -50,13 +52,11 @@ use crate::io::Io;
 use crate::mutant::{self, Mutant};
 use crate::output::Output;
 use crate::payload::Name;
-use crate::peer::{Counters, FromPeer, Op, Registration, Reply};
+use crate::peer::{Counters, FromPeer, Op, Reply};
 use crate::row::{Keys, Rows};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 pub use bulk::BulkRow;
@@ -64,6 +64,7 @@ pub use children::ChildRow;
 pub use egress::DestinationRow;
 pub use invariants::INVARIANTS;
 pub use kinship::{KINSHIP, check_kinship};
+pub use offer::Offer;
 pub use task_table::TaskRow;
 
 /// What a shard needs to know about the node it is on.
@@ -88,62 +89,6 @@ impl Default for Settings {
             feed: FeedSettings::default(),
         }
     }
-}
-
-/// A worker with room for more work.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    /// The worker.
-    pub peer: PeerId,
-    /// What it can do.
-    pub abilities: Arc<Registration>,
-    /// Turns it can take now. `dispatch` counts it down.
-    pub turns: u32,
-    /// Tasks it can take now. `dispatch` counts it down.
-    pub tasks: u32,
-    /// Tasks of each service in `abilities.service_slots` that it can take now, in that order.
-    pub service_tasks: Vec<u32>,
-    /// Turns of each workflow in `abilities.workflow_slots` that it can take now, in that order.
-    pub workflow_turns: Vec<u32>,
-}
-
-impl Offer {
-    /// Tasks of `service` that it can take now.
-    fn tasks_of(&self, service: &Name) -> u32 {
-        match place(self.abilities.service_slots.as_deref(), service) {
-            Some(at) => self.tasks.min(self.service_tasks[at]),
-            None => self.tasks,
-        }
-    }
-
-    /// Counts a task of `service` that it is given.
-    fn give_task(&mut self, service: &Name) {
-        self.tasks -= 1;
-        if let Some(at) = place(self.abilities.service_slots.as_deref(), service) {
-            self.service_tasks[at] -= 1;
-        }
-    }
-
-    /// Turns of `workflow` that it can take now.
-    fn turns_of(&self, workflow: &Name) -> u32 {
-        match place(self.abilities.workflow_slots.as_deref(), workflow) {
-            Some(at) => self.turns.min(self.workflow_turns[at]),
-            None => self.turns,
-        }
-    }
-
-    /// Counts a turn of `workflow` that it is given.
-    fn give_turn(&mut self, workflow: &Name) {
-        self.turns -= 1;
-        if let Some(at) = place(self.abilities.workflow_slots.as_deref(), workflow) {
-            self.workflow_turns[at] -= 1;
-        }
-    }
-}
-
-/// Where the limit of `name` is among `limits`.
-fn place(limits: Option<&[(Name, u32)]>, name: &Name) -> Option<usize> {
-    limits?.iter().position(|(limited, _)| limited == name)
 }
 
 /// A broken invariant: a bug in Trunkline.
@@ -295,6 +240,7 @@ impl Shard {
             Op::DescribeRun { run } => self.describe_run(io, &run),
             Op::History { run, from } => self.history(io, &run, from),
             Op::Property { run, name } => self.property(io, &run, &name),
+            Op::Relatives { run } => self.relatives(io, &run),
             Op::Waits { run } => self.waits(io, &run),
             Op::OpenTasks { run } => self.open_tasks_of(io, &run),
             Op::CompleteTask {

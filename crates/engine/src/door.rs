@@ -125,6 +125,7 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::OpenTasks { run: id }
         | Op::RetryRun { run: id, .. }
         | Op::Purge { run: id }
+        | Op::Relatives { run: id }
         | Op::Waits { run: id } => run(id),
         Op::CompleteTask { task, .. }
         | Op::HeartbeatTask { task, .. }
@@ -213,6 +214,7 @@ fn check(op: &Op) -> Checked {
         | Op::OpenTasks { run }
         | Op::RetryRun { run, .. }
         | Op::Purge { run }
+        | Op::Relatives { run }
         | Op::Waits { run } => check_run(run),
         Op::CompleteTask { outcome, .. } => check_outcome("the answer", outcome),
         Op::HeartbeatTask { details, .. } => tasks::check_details(details.as_ref()),

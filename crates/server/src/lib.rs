@@ -45,6 +45,7 @@ mod runs;
 mod schedules;
 mod steering;
 mod tasks;
+mod tree;
 mod waiting;
 
 pub use trunkline_engine as engine;

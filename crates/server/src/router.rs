@@ -4,7 +4,7 @@ use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
     connect, destinations, events, explain, frame, health, jobs, many, methods, metrics, runs,
-    schedules, steering, tasks, waiting,
+    schedules, steering, tasks, tree, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -39,6 +39,7 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ListRuns => at(method, runs::list),
         Operation::CountRuns => at(method, runs::count),
         Operation::ShowRun => at(method, runs::show),
+        Operation::ShowTree => at(method, tree::show),
         Operation::ShowHistory => at(method, runs::history),
         Operation::ShowProperty => at(method, runs::property),
         Operation::ExportRun => at(method, runs::export),

@@ -171,6 +171,7 @@ impl Clients {
             | (Op::History { .. }, Reply::History { .. })
             | (Op::Property { .. }, Reply::Property(_))
             | (Op::Waits { .. }, Reply::Waits(_))
+            | (Op::Relatives { .. }, Reply::Relatives { .. })
             | (Op::ListRuns(_), Reply::Runs { .. })
             | (Op::Counters, Reply::Counters(_)) => {}
             _ => return broken("API-KIND", format!("{op:?} gets {reply:?}")),

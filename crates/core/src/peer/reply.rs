@@ -6,9 +6,9 @@ use crate::code::Code;
 use crate::egress::{Destination, Job};
 use crate::entry::Outcome;
 use crate::feed::{Event, FeedCursor};
-use crate::ids::{JobId, RunKey};
+use crate::ids::{JobId, RunId, RunKey};
 use crate::payload::{Name, Payload};
-use crate::run::{Run, RunStatus};
+use crate::run::{Origin, Run, RunStatus};
 use crate::schedule::{FireCounts, FireEnd, ScheduleStatus, ScheduleSummary};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -111,6 +111,19 @@ pub enum Reply {
     /// What a run waits for, in words, one line each.
     #[n(13)]
     Waits(#[n(0)] Vec<Name>),
+    /// Who started a run, and which children of it have not ended.
+    #[n(16)]
+    Relatives {
+        /// Who started it; absent: a client.
+        #[n(0)]
+        origin: Option<Origin>,
+        /// The children, in the order in which they were asked for.
+        #[n(1)]
+        children: Vec<RunId>,
+        /// True if there are more children than are told of.
+        #[n(2)]
+        more: bool,
+    },
     /// How many runs match, or were acted on, as far as one look went.
     #[n(24)]
     Counted {

@@ -239,3 +239,54 @@ async fn ids_with_slashes_spaces_and_umlauts_work() {
         .json();
     assert_eq!(run["id"], "a/b ü");
 }
+
+#[tokio::test]
+async fn a_tree_shows_what_a_run_and_its_children_wait_for() {
+    let server = server_with_worker().await;
+    let start = r#"{"id":"a","input":null}"#;
+    server.post("/v1/workflows/Team/runs", start).await;
+    let path = "/v1/workflows/Team/runs/a/tree";
+    let waiting = |id: &str| {
+        json!({
+            "workflow": "Wait", "id": id, "status": "running", "phase": "suspended",
+            "waits": ["a signal"], "more": false,
+        })
+    };
+    let tree = loop {
+        let tree = server.get(path).await.json();
+        let is_settled = |of: &Value| of["phase"] == "suspended";
+        let children = tree["children"].as_array().map_or(&[][..], Vec::as_slice);
+        if children.len() == 2 && is_settled(&tree) && children.iter().all(is_settled) {
+            break tree;
+        }
+    };
+    assert_eq!(
+        tree,
+        json!({
+            "workflow": "Team", "id": "a", "status": "running", "phase": "suspended",
+            "waits": ["run Wait/a-0", "run Wait/a-1"],
+            "children": [waiting("a-0"), waiting("a-1")], "more": false,
+        })
+    );
+    // A child says whose it is; one that has ended is in the tree no more.
+    let child = server.get("/v1/workflows/Wait/runs/a-1").await.json();
+    assert_eq!(
+        child["started_by"],
+        json!({"run": {"workflow": "Team", "id": "a"}})
+    );
+    let go = "/v1/workflows/Wait/runs/a-0";
+    server.post(&format!("{go}/signals/go"), "1").await;
+    server.get(&format!("{go}/result?wait_ms=30000")).await;
+    loop {
+        let tree = server.get(path).await.json();
+        if tree["children"]
+            .as_array()
+            .is_some_and(|left| left.len() == 1)
+        {
+            assert_eq!(tree["children"][0]["id"], "a-1");
+            break;
+        }
+    }
+    let unknown = server.get("/v1/workflows/Team/runs/b/tree").await;
+    assert_eq!(unknown.json()["code"], "TL0010");
+}

@@ -1,7 +1,8 @@
 //! A worker that speaks the protocol over a WebSocket by itself, without the SDK: what the server owes any client.
 //!
-//! It has two workflows. `Greet` does the task `Hello.greet` with its input and returns the result. `Wait` sets the property
-//! `state`, receives one signal from the channel `go` and returns it, or fails when it is asked to cancel. It holds no
+//! It has three workflows. `Greet` does the task `Hello.greet` with its input and returns the result. `Wait` sets the property
+//! `state`, receives one signal from the channel `go` and returns it, or fails when it is asked to cancel.
+//! `Team` starts two runs of `Wait` as its children, and otherwise does what `Wait` does. It holds no
 //! futures: every turn comes with the whole history.
 
 use futures_util::{SinkExt, StreamExt};
@@ -12,9 +13,11 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use trunkline_api::core::code::Code;
-use trunkline_api::core::entry::{Command, Entry, Notification, Outcome, TaskOptions};
+use trunkline_api::core::entry::{
+    ChildOptions, Command, Entry, Notification, Outcome, TaskOptions,
+};
 use trunkline_api::core::failure::{Failure, FailureKind};
-use trunkline_api::core::ids::CommandId;
+use trunkline_api::core::ids::{CommandId, RunId};
 use trunkline_api::core::payload::{Name, Payload};
 use trunkline_api::core::peer::{FromPeer, Registration, TaskAttempt, ToPeer, Turn, TurnDone};
 use trunkline_api::frame::{CONNECT_PATH, SUBPROTOCOL, decode_batch, encode_batch};
@@ -54,7 +57,7 @@ pub(crate) async fn hear(socket: &mut Socket) -> Option<Vec<ToPeer>> {
 pub(crate) fn registration(slots: u32) -> FromPeer {
     FromPeer::Register(Registration {
         name: Some("scripted".into()),
-        workflows: vec![("Greet".into(), 1), ("Wait".into(), 3)],
+        workflows: vec![("Greet".into(), 1), ("Wait".into(), 3), ("Team".into(), 1)],
         services: vec!["Hello".into()],
         turn_slots: slots,
         task_slots: slots,
@@ -153,20 +156,28 @@ fn play(turn: &Turn) -> TurnDone {
         break;
     }
     if !begun {
+        let member = |number: u32| Command::StartChild {
+            command: CommandId(number),
+            run: RunId::new("Wait", format!("{}-{number}", turn.id.id)),
+            version: None,
+            input: input.clone(),
+            options: ChildOptions::default(),
+        };
         let first = match turn.id.workflow.as_str() {
-            "Greet" => Command::ScheduleTask {
+            "Team" => vec![member(0), member(1)],
+            "Greet" => vec![Command::ScheduleTask {
                 command: CommandId(0),
                 service: "Hello".into(),
                 task: "greet".into(),
                 input,
                 options: TaskOptions::default(),
-            },
-            _ => Command::SetProperty {
+            }],
+            _ => vec![Command::SetProperty {
                 name: Name::from("state"),
                 value: json("waiting"),
-            },
+            }],
         };
-        commands.insert(0, first);
+        commands.splice(0..0, first);
     }
     TurnDone {
         run: turn.run,

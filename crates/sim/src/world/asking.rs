@@ -213,6 +213,7 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::Terminate { run, .. }
         | Op::Pause { run }
         | Op::Resume { run }
+        | Op::Relatives { run }
         | Op::Waits { run } => of_run(run),
         Op::PutDestination { destination } => of_destination(&destination.name),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
