@@ -45,6 +45,14 @@ impl Failure {
         }
     }
 
+    /// Its code, if it has one.
+    pub(crate) fn code(&self) -> Option<Code> {
+        match self {
+            Self::Coded { code, .. } => Some(*code),
+            Self::Reported | Self::OutputClosed => None,
+        }
+    }
+
     /// True if the server may well answer in a while.
     pub(crate) fn may_pass(&self) -> bool {
         let passing = [

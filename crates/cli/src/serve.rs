@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::log;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trunkline_api::core::code::Code;
 use trunkline_server::engine::{Config as EngineConfig, Engine};
@@ -13,6 +13,9 @@ use trunkline_server::{Config, End};
 
 /// The exit code of a process that a second signal ends: 128 and the number of SIGINT, as shells have it.
 const INTERRUPTED: i32 = 130;
+
+/// How long a starting server waits for another to let go of the address and the folder.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is printed before a server begins, once its address is known.
 type Banner<'a> = &'a dyn Fn(&mut dyn Write, &str) -> std::io::Result<()>;
@@ -87,9 +90,10 @@ fn serve(
         .build()
         .map_err(|error| internal("start a runtime", error))?;
     // The address first: if it is taken, the data folder is not touched.
-    let listener = runtime
-        .block_on(trunkline_server::bind(listen))
-        .map_err(|error| Failure::new(error.code, error.message))?;
+    let listener = after_another(Code::AddressInUse, || {
+        let bound = runtime.block_on(trunkline_server::bind(listen));
+        bound.map_err(|error| Failure::new(error.code, error.message))
+    })?;
     let address = listener
         .local_addr()
         .map_err(|error| internal("find out the address", error))?;
@@ -103,8 +107,10 @@ fn serve(
         )
     };
     let data = engine.data_dir.display().to_string();
-    let engine = Engine::open(engine, runtime.handle().clone())
-        .map_err(|error| Failure::new(error.code, error.message))?;
+    let engine = after_another(Code::DataFolderInUse, || {
+        let opened = Engine::open(engine.clone(), runtime.handle().clone());
+        opened.map_err(|error| Failure::new(error.code, error.message))
+    })?;
     tracing::info!(%address, data, "serving");
     banner(out, &format!("http://{address}"))?;
     out.flush()?;
@@ -117,6 +123,22 @@ fn serve(
     match end {
         End::Stopped => Ok(()),
         End::Failed(reason) => Err(Failure::new(Code::JournalPoisoned, reason)),
+    }
+}
+
+/// Does it again for a while if it is refused with `taken`: a server that was killed a moment ago may still be on its way out.
+fn after_another<T>(
+    taken: Code,
+    mut what: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        match what() {
+            Err(failure) if failure.code() == Some(taken) && Instant::now() < patience => {
+                std::thread::sleep(PATIENCE / 100);
+            }
+            done => return done,
+        }
     }
 }
 

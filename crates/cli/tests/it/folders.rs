@@ -3,7 +3,9 @@
 use crate::program::{Folder, Said, Server, run};
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
+use std::time::Duration;
 
 /// Starts a server that is expected to refuse.
 fn refused(data: &str, more: &[&str]) -> Said {
@@ -78,6 +80,20 @@ fn a_folder_in_use_is_refused_to_a_second_process() {
     server.kill();
     assert_eq!(run(&["doctor", "--data", &data]).code, Some(0));
     Server::start(&folder);
+}
+
+#[test]
+fn a_server_waits_for_one_that_is_on_its_way_out() {
+    let folder = Folder::new();
+    let before = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = before.local_addr().unwrap().to_string();
+    let leaving = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(before);
+    });
+    let server = Server::start_at(&folder, &address, &[]);
+    assert_eq!(server.run(&["run", "list"]).code, Some(0));
+    leaving.join().unwrap();
 }
 
 #[test]

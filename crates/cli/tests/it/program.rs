@@ -97,8 +97,12 @@ impl Server {
     }
 
     pub(crate) fn start_with(folder: &Folder, more: &[&str]) -> Self {
+        Self::start_at(folder, "127.0.0.1:0", more)
+    }
+
+    pub(crate) fn start_at(folder: &Folder, listen: &str, more: &[&str]) -> Self {
         let data = folder.data();
-        let mut args = vec!["server", "--data", &data, "--listen", "127.0.0.1:0"];
+        let mut args = vec!["server", "--data", &data, "--listen", listen];
         args.extend(["--segment-bytes", "1048576"]);
         args.extend(more);
         let mut child = command(&args)

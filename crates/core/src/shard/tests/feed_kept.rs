@@ -5,7 +5,7 @@ use crate::code::Code;
 use crate::entry::{Command, Outcome};
 use crate::failure::{Failure, FailureKind};
 use crate::feed::{EventFilter, FeedFrom, FeedSettings};
-use crate::ids::ShardId;
+use crate::ids::{Nonce, ShardId};
 use crate::peer::Op;
 use crate::shard::Settings;
 use crate::time::Timestamp;
@@ -180,4 +180,45 @@ fn a_retry_cuts_the_history_and_not_the_feed() {
     world.ask(Op::Purge { run: run_id("1") });
     assert_eq!(world.events()[..all.len()], all);
     assert_eq!(world.story().last(), Some(&"run.purged"));
+}
+
+#[test]
+fn the_events_of_a_generation_outlive_it() {
+    let mut world = with_feed(FeedSettings::default());
+    world.start("a");
+    let again = |input| Command::ContinueAsNew {
+        input: json(input),
+        version: None,
+        carry: vec![],
+    };
+    world.play(WORKER, true, vec![task(0)]);
+    let signal = Op::Signal {
+        run: run_id("a"),
+        channel: "c".into(),
+        payload: json("1"),
+        nonce: Nonce(1),
+    };
+    world.ask(signal).expect("answered").expect("taken");
+    world.play(WORKER, true, vec![again("2")]);
+    world.play(WORKER, true, vec![task(0), again("3")]);
+    let done = Command::Finish {
+        outcome: Outcome::Completed(json("4")),
+    };
+    world.play(WORKER, true, vec![done]);
+    let story = [
+        "run.started",
+        "task.scheduled",
+        "signal.received",
+        "run.continued",
+        "task.scheduled",
+        "run.continued",
+        "run.completed",
+    ];
+    assert_eq!(world.story(), story);
+    let told = world.events();
+    world.crash();
+    for limit in [1, 3, 100] {
+        let again = world.feed_from(FeedFrom::Oldest, &EventFilter::default(), limit);
+        assert_eq!(again, told);
+    }
 }
