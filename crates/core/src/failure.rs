@@ -6,8 +6,10 @@ use alloc::boxed::Box;
 use core::fmt;
 use minicbor::{Decode, Encode};
 
+mod decoding;
+
 /// Why a task or run did not succeed.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Debug, Encode)]
 pub struct Failure {
     /// What class of failure this is.
     #[n(0)]
@@ -140,3 +142,6 @@ pub enum FailureKind {
     #[n(4)]
     Terminated,
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@
 )]
 
 pub mod clients;
+pub mod diagnosis;
 pub mod dice;
 pub mod marks;
 pub mod model;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Server {
     program: PathBuf,
     data: PathBuf,
+    log: PathBuf,
     address: SocketAddr,
     child: Option<Child>,
 }
@@ -29,6 +30,7 @@ impl Server {
         Self {
             program: program.to_path_buf(),
             data: data.to_path_buf(),
+            log: data.with_extension("log"),
             address,
             child: None,
         }
@@ -40,11 +42,50 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What it wrote to standard error in all of its lives.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Whether the process runs, in words.
+    pub fn state(&mut self) -> String {
+        match self.child.as_mut().map(Child::try_wait) {
+            None => "it is not started".into(),
+            Some(Ok(None)) => "it runs".into(),
+            Some(Ok(Some(status))) => format!("it has ended by itself: {status}"),
+            Some(Err(error)) => format!("nobody knows: {error}"),
+        }
+    }
+
+    /// Notices that a server has ended by itself, also after it had begun to listen.
+    ///
+    /// # Panics
+    /// If it has.
+    pub fn must_run(&mut self) {
+        let ended = self.child.as_mut().map(Child::try_wait);
+        if let Some(Ok(Some(status))) = ended {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            panic!("the server ended by itself: {status}\n{log}");
+        }
+    }
+
     /// Starts it, and waits until it listens.
     ///
     /// # Panics
     /// If it ends by itself or does not listen in time: a server that does not come back has lost everything.
     pub fn start(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log);
+        let log = log.expect("the log can be written");
         let mut child = Command::new(&self.program)
             .arg("server")
             .arg("--data")
@@ -53,7 +94,7 @@ impl Server {
             .arg(self.address.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the program starts");
         let begun = Instant::now();
@@ -70,9 +111,10 @@ impl Server {
     /// Kills it as `kill -9` does: it gets no chance to say or write anything.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not started, or has ended by itself before: nobody has told it to.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().expect("the server runs");
+        self.must_run();
+        let mut child = self.child.take().expect("the server is started");
         child.kill().expect("the child is ours");
         child.wait().expect("the child is ours");
     }

@@ -3,6 +3,7 @@
 //! What a client was told is held against what came out: every run that was accepted ends, with exactly the result that its
 //! plan says; every signal that was accepted was received once, in order; every job arrived, per lane in order.
 
+use crate::diagnosis;
 use crate::receiver::Receiver;
 use crate::server::Server;
 use crate::tally::{Adder, Plan, Sums, Tallied, Tally};
@@ -24,6 +25,8 @@ pub struct Torture {
     pub seed: u64,
     /// True: the worker forgets every run after each turn, so that each turn replays its history.
     pub evict_always: bool,
+    /// False: there is no worker, so that nothing can be started and everything is a finding.
+    pub has_worker: bool,
 }
 
 /// What a torture saw.
@@ -37,6 +40,8 @@ pub struct Findings {
 
 /// Bound of the whole torture: beyond it something is stuck, and the message says what.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often is looked whether something has come.
+const LOOK: Duration = Duration::from_millis(20);
 /// Runs that are under way at once.
 const CLIENTS: u64 = 8;
 /// Lanes of the jobs: few, so that runs share them.
@@ -48,7 +53,8 @@ impl Torture {
     /// # Panics
     /// If the server does not come back, or nothing moves any more.
     pub async fn run(self, program: &Path, folder: &Path) -> Findings {
-        let mut server = Server::new(program, folder);
+        std::fs::create_dir_all(folder).expect("the folder can be made");
+        let mut server = Server::new(program, &folder.join("data"));
         server.start();
         let receiver = Receiver::default();
         let destination = receiver.listen().await;
@@ -57,36 +63,50 @@ impl Torture {
             .register(Sums.into_service())
             .workflow::<Tally>()
             .cache_runs(if self.evict_always { 0 } else { 1_000 });
-        let worker = tokio::spawn(worker.run());
-        let client = Client::connect(url.as_str())
-            .await
-            .expect("the server listens");
+        let client = connect(url.as_str()).await;
         configure(&client, &destination)
             .await
             .expect("the destination is fine");
+        // Registered before anything is started: a workflow that no worker has ever had is refused.
+        let worker = if self.has_worker {
+            Some(worker.start().await.expect("the URL is fine"))
+        } else {
+            None
+        };
 
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| tokio::spawn(self.client(client.clone(), number)))
             .collect();
         let killer = self.kill_again_and_again(&mut server);
         let everything = async {
-            killer.await;
+            let server = killer.await;
             let mut findings = Findings::default();
-            for client in clients {
-                let found = client.await.expect("a client does not panic");
+            for mut client in clients {
+                let found = loop {
+                    tokio::select! {
+                        found = &mut client => break found.expect("a client does not panic"),
+                        () = tokio::time::sleep(LOOK) => server.must_run(),
+                    }
+                };
                 findings.completed += found.completed;
                 findings.violations.extend(found.violations);
             }
+            if !findings.violations.is_empty() {
+                // Their jobs may never come: to wait for them would hide what was found.
+                return findings;
+            }
             let jobs = self.runs as usize * Plan::JOBS;
             while receiver.accepted() < jobs {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                server.must_run();
+                tokio::time::sleep(LOOK).await;
             }
             findings
         };
         let Ok(mut findings) = tokio::time::timeout(PATIENCE, everything).await else {
             panic!(
-                "nothing moves any more: {} jobs arrived",
-                receiver.accepted()
+                "nothing moves any more: {} jobs arrived\n{}",
+                receiver.accepted(),
+                diagnosis::of(&mut server)
             )
         };
         findings.violations.extend(receiver.violations());
@@ -94,17 +114,18 @@ impl Torture {
         if accepted != self.runs as usize * Plan::JOBS {
             findings.violations.push(format!("{accepted} jobs arrived"));
         }
-        worker.abort();
+        drop(worker);
         findings
     }
 
-    async fn kill_again_and_again(self, server: &mut Server) {
+    async fn kill_again_and_again(self, server: &mut Server) -> &mut Server {
         for life in 0..self.kills {
             let ms = 100 + scramble(self.seed ^ u64::from(life)) % 700;
             tokio::time::sleep(Duration::from_millis(ms)).await;
             server.kill();
             server.start();
         }
+        server
     }
 
     /// One client: its share of the runs, one after the other.
@@ -150,6 +171,17 @@ impl Torture {
             Ok(tallied) => Some(format!("run {number}: {tallied:?} instead of {expected:?}")),
             Err(error) => Some(format!("run {number}: {error}")),
         })
+    }
+}
+
+/// Connects as soon as the server answers: it listens before it has opened its data.
+async fn connect(url: &str) -> Client {
+    let begun = std::time::Instant::now();
+    loop {
+        match Client::connect(url).await {
+            Ok(client) => return client,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "{error}"),
+        }
     }
 }
 

@@ -45,6 +45,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
             kills: 6,
             seed: 1,
             evict_always: false,
+            has_worker: true,
         },
     );
 }
@@ -58,6 +59,25 @@ fn nothing_acknowledged_is_lost_when_every_turn_replays() {
             kills: 4,
             seed: 2,
             evict_always: true,
+            has_worker: true,
         },
     );
+}
+
+/// It once waited for jobs of runs that were never accepted, and said only that nothing moves.
+#[test]
+fn a_torture_says_what_it_found_and_does_not_wait_for_what_cannot_come() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = Folder::new("workerless");
+    let torture = Torture {
+        runs: 8,
+        kills: 0,
+        seed: 3,
+        evict_always: false,
+        has_worker: false,
+    };
+    let findings = runtime.block_on(torture.run(&Server::built_program(), &folder.0));
+    let says_why = |violation: &&String| violation.contains("TL0009");
+    let refused = findings.violations.iter().filter(says_why).count();
+    assert_eq!((findings.completed, refused), (0, 8), "{findings:?}");
 }
