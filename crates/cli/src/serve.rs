@@ -39,7 +39,7 @@ pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "Ctrl-C stops it; the data stays.")
     };
     serve(
-        EngineConfig::new(&args.data),
+        &EngineConfig::new(&args.data),
         Config::default(),
         args.listen,
         &args.log,
@@ -70,11 +70,11 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
         ..Config::default()
     };
     let banner = |out: &mut dyn Write, url: &str| writeln!(out, "listening on {url}");
-    serve(engine, config, args.listen, &args.log, &banner, out)
+    serve(&engine, config, args.listen, &args.log, &banner, out)
 }
 
 fn serve(
-    engine: EngineConfig,
+    engine: &EngineConfig,
     config: Config,
     listen: SocketAddr,
     log: &LogArgs,
