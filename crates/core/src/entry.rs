@@ -7,6 +7,9 @@
 //! The encoding (CBOR with numbered fields) is the same on disk and on the wire: a field may be added, a number is never
 //! used again for something else.
 
+#[cfg(test)]
+mod tests;
+
 use crate::egress::NewJob;
 use crate::failure::Failure;
 use crate::ids::{CommandId, Nonce, RunId};
@@ -47,6 +50,9 @@ pub enum Notification {
         /// Seed of the run's deterministic randomness.
         #[n(1)]
         seed: u64,
+        /// The tags that the run begins with; absent: none.
+        #[n(2)]
+        tags: Option<Vec<Name>>,
     },
     /// A task succeeded.
     #[n(1)]

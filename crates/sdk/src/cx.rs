@@ -23,7 +23,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use trunkline_api::core::entry::Command;
 use trunkline_api::core::ids::RunId;
 use trunkline_api::core::payload::Name;
 use trunkline_api::core::time::Timestamp;
@@ -171,7 +170,7 @@ impl Cx {
     pub fn add_tags<T: Into<Name>>(&self, tags: impl IntoIterator<Item = T>) {
         let tags: Vec<Name> = tags.into_iter().map(Into::into).collect();
         if !tags.is_empty() {
-            self.ledger.record(Command::AddTags { tags });
+            self.ledger.add_tags(tags);
         }
     }
 
@@ -179,8 +178,14 @@ impl Cx {
     pub fn remove_tags<T: Into<Name>>(&self, tags: impl IntoIterator<Item = T>) {
         let tags: Vec<Name> = tags.into_iter().map(Into::into).collect();
         if !tags.is_empty() {
-            self.ledger.record(Command::RemoveTags { tags });
+            self.ledger.remove_tags(tags);
         }
+    }
+
+    /// The tags of the run, sorted: those it was started with, and those that its code has added and not removed.
+    #[must_use]
+    pub fn tags(&self) -> Vec<Name> {
+        self.ledger.tags()
     }
 
     /// The time: that of the newest thing that came back to the run, the same on every replay.

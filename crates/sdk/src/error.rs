@@ -25,12 +25,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// }
 /// assert_eq!(parse("x").unwrap_err().to_string(), "invalid digit found in string");
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Failure>);
 
 impl Error {
     /// An error called `name`, the name that a retry policy's `non_retryable` list may hold.
     pub fn new(name: impl Into<Name>, message: impl Into<Name>) -> Self {
         Self::from_failure(Failure::new(FailureKind::Application, name, message))
+    }
+
+    /// An error that keeps the fields of `error`, for [`downcast`](Self::downcast). `?` keeps its message and causes.
+    pub fn typed(error: impl Fault) -> Self {
+        Self::from_failure(error.into_failure())
     }
 
     /// An error without a name of its own.

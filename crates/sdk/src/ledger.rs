@@ -11,14 +11,17 @@ mod patches;
 mod reading;
 mod relations;
 mod signals;
+mod tags;
+mod watching;
 
 use crate::step::StepClosure;
 use patches::Patches;
 use signals::Inboxes;
 pub(crate) use signals::{Accepts, Signal};
+use watching::By;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -84,10 +87,10 @@ enum Waiter {
     Detached,
     /// The future exists and nobody polls it now.
     Idle,
-    /// The future was polled; cancellation passes it by if it is shielded.
+    /// The future was polled.
     Awaited {
         waker: Waker,
-        shielded: bool,
+        by: By,
         branch: Branch,
     },
     Settled(Settled),
@@ -125,7 +128,12 @@ struct Inner {
     /// A request to cancel found nothing to end in these, because all that they awaited was shielded: the next await pays.
     cancel_owed: Vec<Branch>,
     shields: u32,
+    looks: u32,
     steps: BTreeMap<u32, StepClosure>,
+    /// What is polled by whom, while somebody wants to know.
+    watches: Vec<Vec<WaitId>>,
+    /// The tags of the run as its code knows them.
+    tags: BTreeSet<Name>,
     /// The index of the entry that is being taken in.
     index: u32,
     continuing: Option<relations::Continuing>,
@@ -181,7 +189,10 @@ impl Ledger {
                 cancel_reason: None,
                 cancel_owed: Vec::new(),
                 shields: 0,
+                looks: 0,
                 steps: BTreeMap::new(),
+                watches: Vec::new(),
+                tags: BTreeSet::new(),
                 index: 0,
                 continuing: None,
             }),
@@ -282,7 +293,7 @@ impl Ledger {
     /// Takes the result of a wait, or leaves the waker.
     pub(crate) fn poll_wait(&self, id: WaitId, waker: &Waker) -> Poll<Settled> {
         let mut inner = self.inner.borrow_mut();
-        let (shielded, branch) = (inner.shields > 0, inner.branch);
+        let (by, branch) = (inner.by(), inner.branch);
         let Some(wait) = inner.waits.get_mut(&id) else {
             return Poll::Pending;
         };
@@ -294,7 +305,7 @@ impl Ledger {
             }
         }
         if !inner.cancel_owed.is_empty()
-            && !shielded
+            && by == By::Await
             && inner.cancel_owed.contains(&branch)
             && inner.waits.contains_key(&id)
         {
@@ -309,9 +320,12 @@ impl Ledger {
         };
         wait.waiter = Waiter::Awaited {
             waker: waker.clone(),
-            shielded,
+            by,
             branch,
         };
+        if let Some(watch) = inner.watches.last_mut() {
+            watch.push(id);
+        }
         Poll::Pending
     }
 
@@ -423,7 +437,10 @@ impl Ledger {
             .borrow()
             .waits
             .values()
-            .any(|wait| matches!(wait.waiter, Waiter::Awaited { branch, .. } if branch == of))
+            .any(|wait| match wait.waiter {
+                Waiter::Awaited { by, branch, .. } => branch == of && by != By::Look,
+                _ => false,
+            })
     }
 
     /// Says which of the run's futures is about to be polled.

@@ -119,6 +119,7 @@ mod child_error;
 mod client;
 mod continuing;
 mod cx;
+mod deferred;
 mod egress;
 mod error;
 mod executor;
@@ -158,6 +159,7 @@ pub use client::{
 };
 pub use continuing::ContinueAsNew;
 pub use cx::{CancelledFuture, Cx};
+pub use deferred::Deferred;
 pub use egress::JobBuilder;
 pub use error::{Cancelled, Error, Result};
 pub use fault::{Fault, Report};

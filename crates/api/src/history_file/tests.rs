@@ -15,6 +15,7 @@ fn entries() -> Vec<Entry> {
             Notification::Started {
                 input: Payload::from(&b"{\"cents\": 1.10}"[..]),
                 seed: u64::MAX - 3,
+                tags: None,
             },
         ),
         Entry::Notification(

@@ -5,6 +5,7 @@
 
 use super::Shard;
 use super::hot::Hot;
+use super::tags::tags_at_start;
 use crate::entry::{Entry, Notification};
 use crate::ids::{Nonce, RunKey};
 use crate::io::Io;
@@ -59,7 +60,8 @@ impl Shard {
             .iter()
             .any(|notification| matches!(notification, Notification::CancelRequested { .. }));
         let seed = scramble(key.0 as u64 ^ began_at.0);
-        self.notify(io, key, hot, Notification::Started { input, seed });
+        let tags = tags_at_start(&hot.run);
+        self.notify(io, key, hot, Notification::Started { input, seed, tags });
         for notification in carried {
             if matches!(notification, Notification::Signal { .. }) {
                 hot.run.signals += 1;

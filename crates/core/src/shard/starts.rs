@@ -3,6 +3,7 @@
 use super::Shard;
 use super::hot::Hot;
 use super::runs::Asker;
+use super::tags::tags_at_start;
 use crate::code::Code;
 use crate::entry::{Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
@@ -181,7 +182,9 @@ impl Shard {
         let seed = scramble(key.0 as u64 ^ began_at.0);
         let input = start.input;
         // The code's time begins when its first turn may.
-        let began = Entry::Notification(first_turn_at, Notification::Started { input, seed });
+        let tags = tags_at_start(&hot.run);
+        let started = Notification::Started { input, seed, tags };
+        let began = Entry::Notification(first_turn_at, started);
         hot.run.unconsumed += 1;
         self.append(io, key, &mut hot, &began);
         hot

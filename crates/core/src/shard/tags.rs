@@ -13,6 +13,11 @@ use crate::row::{Kind, run_of_tag_key};
 use crate::run::Run;
 use alloc::vec::Vec;
 
+/// The tags that the code of a run is told when it begins. Of a run without tags nothing is said.
+pub(super) fn tags_at_start(run: &Run) -> Option<Vec<Name>> {
+    (!run.tags.is_empty()).then(|| run.tags.clone())
+}
+
 impl Shard {
     /// Indexes the tags of a new run.
     pub(super) fn index_tags(&self, io: &mut Io<'_>, key: RunKey, run: &Run) {

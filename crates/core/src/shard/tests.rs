@@ -3,6 +3,7 @@
 mod children;
 mod cluster;
 mod continues;
+mod cost;
 mod egress;
 mod feed;
 mod feed_kept;

@@ -222,13 +222,15 @@ impl Player {
         index: u32,
         notification: Notification,
     ) -> Result<(), Stuck> {
-        if let Notification::Started { seed, .. } = &notification
+        if let Notification::Started { seed, tags, .. } = &notification
             && let Some(identity) = self.identity.take()
         {
             let definition = Arc::clone(&self.definition);
             let execution = Execution::new(definition, identity, *seed);
             execution.ledger().begin_turn(self.marks.clone());
             execution.ledger().claim_from(self.first_number);
+            let tags = tags.clone().unwrap_or_default();
+            execution.ledger().begin_tags(tags);
             self.execution = Some(execution);
         }
         let notification = match notification {

@@ -1,6 +1,6 @@
 //! What ends because the run was asked to cancel, or its code no longer wants it.
 
-use super::{Inner, Kind, Ledger, Settled, WaitId, Waiter, command_of};
+use super::{By, Inner, Kind, Ledger, Settled, WaitId, Waiter, command_of};
 use std::task::Waker;
 use trunkline_api::core::entry::Command;
 use trunkline_api::core::ids::CommandId;
@@ -33,10 +33,12 @@ impl Ledger {
         let mut ended = Vec::new();
         for (id, wait) in &mut inner.waits {
             match &wait.waiter {
+                Waiter::Awaited { by: By::Await, .. } => {}
                 Waiter::Awaited {
-                    shielded: false, ..
-                } => {}
-                Waiter::Awaited { branch, .. } => {
+                    by: By::Shield,
+                    branch,
+                    ..
+                } => {
                     shielded.push(*branch);
                     continue;
                 }

@@ -1,6 +1,6 @@
 //! What the ledger knows of other runs: children, and what was asked of runs that are not.
 
-use super::{Inner, Kind, Ledger, Settled, Wait, WaitId, Waiter, command_of};
+use super::{By, Inner, Kind, Ledger, Settled, Wait, WaitId, Waiter, command_of};
 use std::task::{Poll, Waker};
 use trunkline_api::core::entry::{Command, Notification};
 use trunkline_api::core::ids::CommandId;
@@ -119,15 +119,10 @@ impl Ledger {
 impl Inner {
     /// A request to cancel goes on to the children that are awaited, apart from those that are to be left alone.
     pub(super) fn cancel_children(&mut self) {
-        let awaited = self.waits.iter().filter(|(_, wait)| {
-            matches!(
-                wait.waiter,
-                Waiter::Awaited {
-                    shielded: false,
-                    ..
-                }
-            )
-        });
+        let awaited = self
+            .waits
+            .iter()
+            .filter(|(_, wait)| matches!(wait.waiter, Waiter::Awaited { by: By::Await, .. }));
         let awaited: Vec<WaitId> = awaited.map(|(id, _)| *id).collect();
         for id in awaited {
             self.cancel_child(id);

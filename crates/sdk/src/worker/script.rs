@@ -65,7 +65,11 @@ impl Script {
             evicted: 0,
         };
         let input = payload::encode(input).unwrap();
-        script.note(Notification::Started { input, seed: 7 });
+        script.note(Notification::Started {
+            input,
+            seed: 7,
+            tags: None,
+        });
         script
     }
 

@@ -19,6 +19,7 @@ fn notifications() -> Vec<Notification> {
         Notification::Started {
             input: json("{\"order\":42}"),
             seed: 7,
+            tags: None,
         },
         Notification::TaskCompleted {
             command,

@@ -108,3 +108,19 @@ fn an_input_of_another_type_fails_the_run_with_a_code() {
         script.trace()
     );
 }
+
+#[workflow]
+async fn looks_and_strays(cx: Cx) -> Result<()> {
+    let late = cx.defer(cx.sleep(hours(1)));
+    assert!(!late.is_done());
+    // Nothing that the history could resolve, whatever has been begun.
+    std::future::pending::<()>().await;
+    late.await?;
+    Ok(())
+}
+
+#[test]
+fn what_is_only_looked_at_does_not_hide_an_await_that_nothing_resolves() {
+    let trace = told::<looks_and_strays>(&(), |_| {});
+    assert!(trace.contains("\u{2717} TL00"), "{trace}");
+}
