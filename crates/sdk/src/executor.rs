@@ -294,7 +294,7 @@ impl Execution {
 
     /// A turn is over. The run ends with it, or goes on as new, if its own code and all its methods have returned.
     pub(crate) fn end_turn(&mut self) {
-        if !self.methods.is_empty() {
+        if !self.methods.is_empty() || self.ledger.has_called_itself() {
             return;
         }
         let outcome = self.outcome.take();

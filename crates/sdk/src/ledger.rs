@@ -111,6 +111,8 @@ struct Inner {
     waits: BTreeMap<WaitId, Wait>,
     /// Commands that the world has yet to answer.
     outstanding: usize,
+    /// Calls of the run's own methods that have not returned: it cannot end before them.
+    self_calls: BTreeSet<WaitId>,
     inboxes: Inboxes,
     patches: Patches,
     /// True while a query is answered.
@@ -177,6 +179,7 @@ impl Ledger {
                 commands: Vec::new(),
                 waits: BTreeMap::new(),
                 outstanding: 0,
+                self_calls: BTreeSet::new(),
                 inboxes: Inboxes::default(),
                 patches: Patches::default(),
                 is_read: false,
@@ -421,6 +424,7 @@ impl Ledger {
             }
         };
         inner.outstanding -= usize::from(was_open);
+        inner.self_calls.remove(&id);
         drop(inner);
         if let Some(waker) = waker {
             waker.wake();

@@ -64,13 +64,14 @@ impl<T, E> MethodCall<T, E> {
         let state = match self.input {
             Err(failure) => State::Refused(failure),
             Ok(input) => {
-                let ledger = &self.cx.ledger;
-                State::Waiting(ledger.schedule_task(|command| Command::CallMethod {
+                let of = run.clone();
+                let command = |command| Command::CallMethod {
                     command,
                     run,
                     method,
                     input,
-                }))
+                };
+                State::Waiting(self.cx.ledger.call_method(&of, command))
             }
         };
         MethodHandle {
@@ -80,7 +81,7 @@ impl<T, E> MethodCall<T, E> {
         }
     }
 
-    /// Calls the method and forgets it.
+    /// Calls the method and forgets it. A run does not end before the methods of its own that it has called.
     pub fn detach(self) {
         drop(self.start());
     }

@@ -3,7 +3,7 @@
 use super::{By, Inner, Kind, Ledger, Settled, Wait, WaitId, Waiter, command_of};
 use std::task::{Poll, Waker};
 use trunkline_api::core::entry::{Command, Notification};
-use trunkline_api::core::ids::CommandId;
+use trunkline_api::core::ids::{CommandId, RunId};
 use trunkline_api::core::payload::Payload;
 
 /// How the run is to go on as new.
@@ -28,6 +28,25 @@ impl Ledger {
     /// Asks something of another run.
     pub(crate) fn ask_other(&self, command: impl FnOnce(CommandId) -> Command) -> WaitId {
         self.ask(Kind::Task, command)
+    }
+
+    /// Calls a method of a run. The run's own code may end before a call of its own methods has reached it, and the run must not.
+    pub(crate) fn call_method(
+        &self,
+        of: &RunId,
+        command: impl FnOnce(CommandId) -> Command,
+    ) -> WaitId {
+        let id = self.ask(Kind::Task, command);
+        let mut inner = self.inner.borrow_mut();
+        if *of == self.identity.id && !inner.closed {
+            inner.self_calls.insert(id);
+        }
+        id
+    }
+
+    /// True if the run has called a method of its own that has not returned.
+    pub(crate) fn has_called_itself(&self) -> bool {
+        !self.inner.borrow().self_calls.is_empty()
     }
 
     /// Waits for a child to be accepted: ready once it is, or has ended, with a failure if it never was.

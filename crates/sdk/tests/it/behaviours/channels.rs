@@ -64,6 +64,11 @@ impl Desk {
                 let added = add.await?;
                 Ok(added + &self.text.get())
             }
+            "let go" => {
+                self.text.set("a".into());
+                cx.call_self::<Self, _, _>(|w| w.add("b".into())).detach();
+                Ok(self.text.get())
+            }
             _ => Ok(cx
                 .call_run::<Self, _, _>("none", |w| w.add("b".into()))
                 .await?),
@@ -150,6 +155,19 @@ async fn p2_a_run_calls_its_own_method_which_shares_its_properties() {
         let house = house(mode).await;
         let run = house.client.workflow::<Desk>("1").start("self".into());
         assert_eq!(run.await.unwrap().result().await.unwrap(), "acbacb");
+    }
+}
+
+/// Its own code has returned by then, in the turn that called the method.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_a_run_does_not_end_before_a_method_of_its_own_that_it_called_and_let_go() {
+    for mode in MODES {
+        let house = house(mode).await;
+        let run = house.client.workflow::<Desk>("1").start("let go".into());
+        let run = run.await.unwrap();
+        assert_eq!(run.result().await.unwrap(), "a");
+        let text = run.prop(|w| &w.text).await.unwrap();
+        assert_eq!(text.as_deref(), Some("ab"));
     }
 }
 
