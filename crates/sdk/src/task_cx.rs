@@ -264,10 +264,16 @@ impl TaskCx {
         self.ending.store(number, Ordering::Release);
         let callbacks = std::mem::take(&mut notes.on_timeout);
         drop(notes);
+        self.time.rouse((self.id.run, self.token));
         self.ended.notify_waiters();
         if ending == Ending::TimedOut {
             callbacks.into_iter().for_each(|callback| callback());
         }
+    }
+
+    /// Polls the code of the attempt.
+    pub(crate) fn polled<T>(&self, poll: impl FnOnce() -> T) -> T {
+        self.time.polled((self.id.run, self.token), poll)
     }
 
     /// Waits until the attempt is to be given up: its grace is over.

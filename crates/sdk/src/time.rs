@@ -43,6 +43,35 @@ impl Time {
         let _ = attempt;
     }
 
+    /// An attempt is told something, which may end its sleep.
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(unused_variables, clippy::unused_self, reason = "only tests look")
+    )]
+    pub(crate) fn rouse(&self, attempt: (RunKey, Token)) {
+        #[cfg(feature = "testing")]
+        if let Self::Test(time) = self {
+            time.rouse(attempt);
+        }
+    }
+
+    /// Polls the code of an attempt.
+    #[cfg_attr(
+        not(feature = "testing"),
+        expect(unused_variables, clippy::unused_self, reason = "only tests look")
+    )]
+    pub(crate) fn polled<T>(&self, attempt: (RunKey, Token), poll: impl FnOnce() -> T) -> T {
+        #[cfg(feature = "testing")]
+        if let Self::Test(time) = self
+            && time.is_roused(attempt)
+        {
+            let polled = poll();
+            time.has_heard(attempt);
+            return polled;
+        }
+        poll()
+    }
+
     /// A connection of a worker counts here what its threads have to do.
     #[cfg_attr(
         not(feature = "testing"),

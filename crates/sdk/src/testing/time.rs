@@ -8,7 +8,7 @@
 //! in [`TaskCx::sleep`](crate::TaskCx::sleep), which the clock wakes.
 
 use crate::client::Client;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -52,6 +52,8 @@ struct State {
     /// Attempts that wait for time to pass, by when they want to be woken.
     asleep: BTreeMap<(Timestamp, u64), (AttemptKey, Waker)>,
     asleep_by_key: HashMap<AttemptKey, usize>,
+    /// Attempts that were told something in their sleep, and whose code has not been polled since.
+    roused: HashSet<AttemptKey>,
     next_sleeper: u64,
     /// What connections of workers have to do.
     pending: Vec<Weak<AtomicUsize>>,
@@ -139,6 +141,30 @@ impl TestTime {
         }
     }
 
+    /// The attempt has something to hear: it holds the clock until its code has had its chance.
+    pub(crate) fn rouse(&self, attempt: AttemptKey) {
+        let mut state = self.lock();
+        if state.asleep_by_key.contains_key(&attempt) {
+            state.roused.insert(attempt);
+        }
+    }
+
+    /// Whether the attempt was roused, asked before its code is polled.
+    pub(crate) fn is_roused(&self, attempt: AttemptKey) -> bool {
+        self.lock().roused.contains(&attempt)
+    }
+
+    /// The code has had its chance since it was roused.
+    pub(crate) fn has_heard(&self, attempt: AttemptKey) {
+        self.lock().roused.remove(&attempt);
+        self.ring();
+    }
+
+    fn is_asleep(&self, attempt: AttemptKey) -> bool {
+        let state = self.lock();
+        state.asleep_by_key.contains_key(&attempt) && !state.roused.contains(&attempt)
+    }
+
     /// Keeps the time until there is an end to it.
     pub(super) fn keep(&self) {
         let mut heard = 0;
@@ -154,16 +180,14 @@ impl TestTime {
 
     /// Moves the clock if it may. Says whether somebody waits for time to pass; nothing if there is an end to it.
     fn look(&self) -> Option<bool> {
-        let (engine, client, target, asleep) = {
+        let (engine, client, target) = {
             let mut state = self.lock();
             if state.ended {
                 return None;
             }
             state.targets.sort_by_key(|(time, _)| *time);
             let target = state.targets.first().map(|(time, _)| *time);
-            let asleep = state.asleep_by_key.clone();
-            let (engine, client) = (state.engine.clone(), state.client.clone());
-            (engine, client, target, asleep)
+            (state.engine.clone(), state.client.clone(), target)
         };
         let (Some(engine), Some(client)) = (engine, client) else {
             return Some(false);
@@ -184,7 +208,8 @@ impl TestTime {
                     .is_none_or(|pending| pending.load(Ordering::Acquire) == 0)
             })
         };
-        let is_asleep = |run, token| asleep.contains_key(&(run, token));
+        // As it is when the engine is looked at: what it told an attempt before must have been heard.
+        let is_asleep = |run, token| self.is_asleep((run, token));
         if !engine.is_at_rest(&is_asleep, peers_at_rest) {
             return Some(true);
         }

@@ -197,7 +197,8 @@ impl<F: Future<Output = Unwound>> Future for Attempt<F> {
     type Output = End;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<End> {
-        match self.future.as_mut().poll(context) {
+        let Self { future, cx } = &mut *self;
+        match cx.polled(|| future.as_mut().poll(context)) {
             Poll::Ready(ended) => Poll::Ready(End::Outcome(settled(ended))),
             Poll::Pending if self.cx.is_delegated() => Poll::Ready(End::Delegated),
             Poll::Pending => Poll::Pending,

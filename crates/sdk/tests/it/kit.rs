@@ -14,6 +14,7 @@ trait Clerk {
     async fn stamp(&self, t: &TaskCx, text: String) -> Result<String>;
     async fn polls(&self, t: &TaskCx, times: u32) -> Result<u32>;
     async fn hangs(&self, t: &TaskCx) -> Result<()>;
+    async fn obeys(&self, t: &TaskCx) -> Result<()>;
 }
 
 /// Fails a few times before it stamps.
@@ -44,6 +45,14 @@ impl Clerk for Moody {
 
     async fn hangs(&self, t: &TaskCx) -> Result<()> {
         t.sleep(Duration::MAX).await;
+        Ok(())
+    }
+
+    async fn obeys(&self, t: &TaskCx) -> Result<()> {
+        tokio::select! {
+            () = t.sleep(Duration::MAX) => {}
+            _ = t.cancelled() => {}
+        }
         Ok(())
     }
 }
@@ -92,6 +101,17 @@ async fn race(cx: Cx) -> Result<bool> {
 }
 
 #[workflow]
+async fn gives_up(cx: Cx) -> Result<()> {
+    let mut obeying = cx.service::<ClerkStub>().obeys().timeout(days(9)).start();
+    select! {
+        obeyed = &mut obeying => obeyed?,
+        slept = cx.sleep(secs(1)) => slept?,
+    }
+    obeying.cancel();
+    Ok(())
+}
+
+#[workflow]
 async fn polling(cx: Cx, times: u32) -> Result<u32> {
     Ok(cx.service::<ClerkStub>().polls(times).await?)
 }
@@ -123,6 +143,7 @@ fn kit(moody: &Moody) -> TestKit {
         .workflow::<letter>()
         .workflow::<race>()
         .workflow::<polling>()
+        .workflow::<gives_up>()
         .workflow::<stuck>()
         .workflow::<slow_steps>()
 }
@@ -235,6 +256,20 @@ async fn a_task_that_sleeps_on_its_context_is_skipped() {
         let run = bed.workflow::<polling>("1").start(100).await.unwrap();
         assert_eq!(run.result().await.unwrap(), 100);
         assert_eq!(bed.now(), BEGINNING.plus_ms(100_000));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_sleeps_and_is_told_to_end_is_not_at_rest_before_it_has() {
+    for bed in beds(&Moody::default()).await {
+        let client = bed.client();
+        for number in 0..50 {
+            let run = client.workflow::<gives_up>(number.to_string());
+            run.execute(()).await.unwrap();
+            bed.rest().await;
+            let counters = bed.engine().counters().await;
+            assert_eq!(counters.tasks_in_flight, 0, "after run {number}");
+        }
     }
 }
 
