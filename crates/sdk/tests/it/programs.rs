@@ -1,9 +1,11 @@
 //! Random workflow programs against an independent model.
 //!
 //! A seed makes a world: a hundred programs, an engine in memory, and faults to come. A program is a tree of what workflow
-//! code can do; a workflow interprets it, and a model, which knows nothing of turns, histories or time, says what must come of
-//! it: the exact counters, the exact outcome, which effects the outside world sees, with how many attempts each, and in which
-//! order sagas undo. Engines crash at a random write to their disk, workers die in the middle of things, and every second world
+//! code can do: tasks that fail and are tried again, timers, signals from outside and between runs, steps, races, sagas, methods
+//! that clients and the run itself call, children with children, continuing as new. A workflow interprets it, and a model, which
+//! knows nothing of turns, histories or time, says what must come of it: the exact counters, the exact outcome, which effects
+//! the outside world sees, with how many attempts each, and in which order sagas undo. Some programs are cancelled or terminated
+//! at any moment; then how many of their steps are done, which they note, decides all the rest. Engines crash at a random write to their disk, workers die in the middle of things, and every second world
 //! evicts runs after each turn. At the end everything must have ended, and every history must replay.
 //!
 //! ```text
@@ -12,6 +14,7 @@
 //!
 //! What fails is made smaller as long as it fails, and printed as a test to paste.
 
+mod check;
 mod drive;
 mod generate;
 mod interpret;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
+use trunkline::Ending;
 use trunkline::prelude::*;
 
 /// What the tasks of programs do.
@@ -100,7 +101,14 @@ impl Outside for Memory {
 
     async fn hang(&self, t: &TaskCx) -> Result<()> {
         self.see(t, "hang", None);
-        t.sleep(Duration::MAX).await;
+        tokio::select! {
+            () = t.sleep(Duration::MAX) => {}
+            ending = t.cancelled() => {
+                if ending != Ending::Cancelled {
+                    t.sleep(Duration::MAX).await;
+                }
+            }
+        }
         Ok(())
     }
 

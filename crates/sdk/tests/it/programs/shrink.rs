@@ -3,7 +3,7 @@
 //! Threads decide who is quicker, so a world that fails may pass the next time. A smaller one counts as failing if one of
 //! several tries fails.
 
-use super::program::{Ending, Op, Program};
+use super::program::{Ending, Op, Program, Visit};
 use super::world::{Failure, World};
 use std::time::{Duration, Instant};
 
@@ -98,13 +98,27 @@ fn smaller(world: &World, failure: &Failure) -> Vec<World> {
 }
 
 fn smaller_programs(program: &Program) -> Vec<Program> {
-    let mut programs: Vec<Program> = smaller_lists(&program.ops)
-        .into_iter()
-        .map(|ops| Program {
-            ops,
+    let mut programs = smaller_children(program);
+    for index in 0..program.visits.len() {
+        let mut fewer = program.clone();
+        fewer.visits.remove(index);
+        programs.push(fewer);
+        for visit in smaller_visits(program.visits[index]) {
+            let mut smaller = program.clone();
+            smaller.visits[index] = visit;
+            programs.push(smaller);
+        }
+    }
+    if let Ending::IsCut { after: 1.., .. } = program.ending {
+        let ending = Ending::IsCut {
+            after: 0,
+            terminated: false,
+        };
+        programs.push(Program {
+            ending,
             ..program.clone()
-        })
-        .collect();
+        });
+    }
     if program.ending != Ending::Returns {
         programs.push(Program {
             ending: Ending::Returns,
@@ -112,6 +126,37 @@ fn smaller_programs(program: &Program) -> Vec<Program> {
         });
     }
     programs
+}
+
+/// A child's ending and its fate belong together.
+fn smaller_children(program: &Program) -> Vec<Program> {
+    let lists = smaller_lists(&program.ops).into_iter();
+    lists
+        .map(|ops| Program {
+            ops,
+            ..program.clone()
+        })
+        .collect()
+}
+
+fn smaller_visits(visit: Visit) -> Vec<Visit> {
+    let mut visits = Vec::new();
+    if visit.task {
+        visits.push(Visit {
+            task: false,
+            ..visit
+        });
+    }
+    if visit.fails {
+        visits.push(Visit {
+            fails: false,
+            ..visit
+        });
+    }
+    if visit.ms > 0 {
+        visits.push(Visit { ms: 0, ..visit });
+    }
+    visits
 }
 
 fn smaller_lists(ops: &[Op]) -> Vec<Vec<Op>> {
@@ -185,6 +230,41 @@ fn smaller_ops(op: &Op) -> Vec<Op> {
                 counter: *counter,
                 steps,
                 fails: *fails,
+            })
+            .collect(),
+        Op::Method {
+            counter,
+            ops,
+            n,
+            fails,
+        } => smaller_lists(ops)
+            .into_iter()
+            .map(|ops| Op::Method {
+                counter: *counter,
+                ops,
+                n: *n,
+                fails: *fails,
+            })
+            .collect(),
+        Op::Visit { visit, waits } => smaller_visits(*visit)
+            .into_iter()
+            .map(|visit| Op::Visit {
+                visit,
+                waits: *waits,
+            })
+            .collect(),
+        Op::Child {
+            counter,
+            name,
+            program,
+            fate,
+        } => smaller_children(program)
+            .into_iter()
+            .map(|program| Op::Child {
+                counter: *counter,
+                name: *name,
+                program: Box::new(program),
+                fate: *fate,
             })
             .collect(),
         _ => Vec::new(),

@@ -1,22 +1,22 @@
 //! Worlds: many programs in one engine, and what befalls it.
 
 use super::STUCK_AFTER;
-use super::drive::drive;
+use super::check::Check;
+use super::drive::Driver;
 use super::generate::Rng;
 use super::interpret::Machine;
-use super::model::{Expected, Mistake, expect};
+use super::model::{Mistake, expect};
 use super::outside::{Memory, Outside};
-use super::program::{Ending, Op, Program};
+use super::program::Program;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use trunkline::RunHandle;
 use trunkline::core::peer;
 use trunkline::prelude::*;
-use trunkline::testing::{CrashPolicy, History, TestBed, TestKit, replay};
+use trunkline::testing::{CrashPolicy, History, TestBed, TestKit};
 
 /// What befalls a world, once so many attempts of tasks have begun in all.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -85,6 +85,11 @@ pub(crate) struct Seen {
     pub(crate) signals: usize,
     pub(crate) timers: usize,
     pub(crate) cancelled: usize,
+    pub(crate) cut: usize,
+    pub(crate) children: usize,
+    pub(crate) methods: usize,
+    pub(crate) visits: usize,
+    pub(crate) continued: usize,
 }
 
 impl Seen {
@@ -98,6 +103,11 @@ impl Seen {
         self.signals += other.signals;
         self.timers += other.timers;
         self.cancelled += other.cancelled;
+        self.cut += other.cut;
+        self.children += other.children;
+        self.methods += other.methods;
+        self.visits += other.visits;
+        self.continued += other.continued;
     }
 
     pub(crate) fn assert_that_everything_happened(&self) {
@@ -109,6 +119,11 @@ impl Seen {
             ("signals", self.signals),
             ("timers", self.timers),
             ("cancelled", self.cancelled),
+            ("cut", self.cut),
+            ("children", self.children),
+            ("methods", self.methods),
+            ("visits", self.visits),
+            ("continued as new", self.continued),
         ] {
             assert!(count > 0, "no {what} in {self:?}");
         }
@@ -237,25 +252,22 @@ impl World {
             programs: self.programs.len(),
             ..Seen::default()
         };
-        let expected: Vec<Expected> = self
-            .programs
-            .iter()
-            .map(|program| expect(program, self.mistake))
-            .collect();
         let client = bed.client().clone();
         let mut ends = tokio::spawn({
-            let (programs, expected, seed) = (self.programs.clone(), expected.clone(), self.seed);
+            let (programs, mistake, seed) = (self.programs.clone(), self.mistake, self.seed);
             async move {
-                let all = programs.into_iter().zip(expected).enumerate();
-                join_all(all.map(|(number, (program, expected))| {
-                    let client = client.clone();
+                let all = programs.iter().enumerate().map(|(number, program)| {
+                    let driver = Driver {
+                        client: &client,
+                        number,
+                        program,
+                        counters: expect(program, mistake).counters,
+                        seed,
+                    };
                     let drivers = Arc::clone(&drivers);
-                    async move {
-                        let does = |what| drivers.lock().unwrap()[number] = what;
-                        drive(&client, (number, &program), &expected, seed, does).await
-                    }
-                }))
-                .await
+                    driver.drive(move |what| drivers.lock().unwrap()[number] = what)
+                });
+                join_all(all).await
             }
         });
         let mut ended = None;
@@ -279,12 +291,15 @@ impl World {
         progress.lock().unwrap().phase = "ended".into();
         // Tasks that were let go may still be under way.
         bed.rest().await;
-        for (number, (end, expected)) in ends.into_iter().zip(&expected).enumerate() {
+        let mut check = Check {
+            bed: &bed,
+            memory: &memory,
+            mistake: self.mistake,
+            seen: &mut seen,
+        };
+        for (number, (end, program)) in ends.into_iter().zip(&self.programs).enumerate() {
             let checked = match end {
-                Ok(run) => {
-                    self.check(&bed, &run, number, expected, &memory, &mut seen)
-                        .await
-                }
+                Ok(()) => check.program(number, program).await,
                 Err(text) => Err(text),
             };
             if let Err(text) = checked {
@@ -308,45 +323,6 @@ impl World {
         } else {
             Err(failure)
         }
-    }
-
-    async fn check(
-        &self,
-        bed: &TestBed,
-        run: &RunHandle<Machine>,
-        number: usize,
-        expected: &Expected,
-        memory: &Memory,
-        seen: &mut Seen,
-    ) -> Result<(), String> {
-        let mut counters = [0; 4];
-        for (index, counter) in counters.iter_mut().enumerate() {
-            let value = run.prop(|w| w.counter(index)).await;
-            *counter = value.map_err(|error| error.to_string())?.unwrap_or(0);
-        }
-        let history = bed.history(run).await.map_err(|error| error.to_string())?;
-        if counters != expected.counters {
-            return Err(format!(
-                "counters {counters:?}, expected {:?}\n{history:?}",
-                expected.counters
-            ));
-        }
-        check_effects(&memory.of(&number.to_string()), expected)
-            .map_err(|text| format!("{text}\n{history:?}"))?;
-        replay(&history)
-            .strict()
-            .with::<Machine>()
-            .map_err(|error| format!("{error}\n{history:?}"))?;
-        seen.entries += history.entries().len();
-        seen.timers += history
-            .kinds()
-            .iter()
-            .filter(|kind| *kind == "timer_fired")
-            .count();
-        seen.signals += expected.signals.iter().sum::<usize>();
-        seen.sagas_undone += expected.undone.len();
-        seen.cancelled += usize::from(self.programs[number].ending == Ending::IsCancelled);
-        Ok(())
     }
 }
 
@@ -373,59 +349,6 @@ impl What {
                 bed.break_worker(*worker).await;
                 seen.dead_workers += 1;
             }
-        }
-    }
-}
-
-fn check_effects(
-    effects: &BTreeMap<String, super::outside::Effect>,
-    expected: &Expected,
-) -> Result<(), String> {
-    let mut found: BTreeMap<(String, u32), usize> = BTreeMap::new();
-    let mut undone: BTreeMap<u64, Vec<(u64, &str)>> = BTreeMap::new();
-    for effect in effects.values() {
-        *found
-            .entry((effect.what.clone(), effect.attempts))
-            .or_default() += 1;
-        if let Some(saga) = effect.saga {
-            undone
-                .entry(saga)
-                .or_default()
-                .push((effect.order, &effect.what));
-        }
-    }
-    if found != expected.effects {
-        return Err(format!(
-            "effects {found:?}, expected {:?}",
-            expected.effects
-        ));
-    }
-    let mut undone: Vec<Vec<String>> = undone
-        .into_values()
-        .map(|mut of_saga| {
-            of_saga.sort_unstable();
-            of_saga
-                .into_iter()
-                .map(|(_, what)| what.to_owned())
-                .collect()
-        })
-        .collect();
-    let mut wanted = expected.undone.clone();
-    undone.sort();
-    wanted.sort();
-    if undone != wanted {
-        return Err(format!("undone {undone:?}, expected {wanted:?}"));
-    }
-    Ok(())
-}
-
-impl Op {
-    /// The ops inside.
-    pub(crate) fn inside(&self) -> Vec<Vec<Self>> {
-        match self {
-            Self::All { branches } => branches.clone(),
-            Self::Saga { steps, .. } => vec![steps.clone()],
-            _ => Vec::new(),
         }
     }
 }
