@@ -204,6 +204,9 @@ pub struct RunBody {
     /// What it waits for, in words; only when one run is asked for, not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Vec<String>>,
+    /// How often it has continued as new, if it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
 }
 
 impl From<&Run> for RunBody {
@@ -236,6 +239,7 @@ impl From<&Run> for RunBody {
                 .map(|why| why.as_str().to_owned()),
             cancelling: run.cancelling,
             waits: None,
+            generation: run.generation.as_ref().map(|now| now.number),
         }
     }
 }

@@ -51,6 +51,16 @@ pub(crate) fn tell(
         write!(out, ", ended after {}", span(took))?;
     }
     writeln!(out)?;
+    if let Some(number) = run.generation {
+        let often = match number {
+            1 => "once".to_owned(),
+            _ => format!("{number} times"),
+        };
+        writeln!(
+            out,
+            "  has continued as new {often}: the last time is told here"
+        )?;
+    }
     if let Some(expires_at) = run.expires_at {
         writeln!(out, "  kept until {} UTC", date(expires_at))?;
     }
@@ -60,7 +70,7 @@ pub(crate) fn tell(
     if let Some(why) = &run.paused_because {
         writeln!(out, "  paused: {why}")?;
     }
-    if run.cancelling {
+    if run.cancelling && run.finished_at.is_none() {
         writeln!(out, "  asked to cancel")?;
     }
     if let Some(result) = &run.result {
@@ -84,10 +94,29 @@ pub(crate) fn tell(
     if !waits.is_empty() {
         writeln!(out, "\nIt waits for:")?;
         for wait in waits {
-            writeln!(out, "  {wait}")?;
+            writeln!(out, "  {}", legible(wait))?;
         }
     }
     Ok(())
+}
+
+/// What a run waits for, with spans that people read: not `timer 1, due in 2591999123 ms`, and timers
+/// with the sign that they have in the story.
+pub(crate) fn legible(wait: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in wait.split(' ') {
+        let before = words.last().map(String::as_str);
+        let ms = before.and_then(|before| before.parse().ok());
+        match (ms, word.strip_prefix("ms")) {
+            _ if before == Some("timer") => words.push(format!("#{word}")),
+            (Some(ms), Some(rest)) if !rest.starts_with(char::is_alphabetic) => {
+                words.pop();
+                words.push(span(ms) + rest);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words.join(" ")
 }
 
 /// Tells what happened, one line each.
@@ -137,6 +166,19 @@ pub(crate) fn tell_failure(
     Ok(())
 }
 
+/// A failure in a line, with what lies at its root.
+fn failure_and_root(failure: &FailureBody) -> String {
+    let mut root = failure;
+    while let Some(cause) = &root.cause {
+        root = cause;
+    }
+    let line = failure_line(failure);
+    if root.message == failure.message {
+        return line;
+    }
+    format!("{line}, because of {}", failure_line(root))
+}
+
 fn failure_line(failure: &FailureBody) -> String {
     // Where a failure came from is news beside its message, unless that says it.
     let site = match &failure.site {
@@ -157,7 +199,12 @@ fn sentence(
 ) -> Option<String> {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let json = |field: &Option<Box<RawValue>>| value_or_null(field.as_deref());
-    let failure = entry.failure.as_ref().map(failure_line);
+    // Nothing is said of a value that is nothing.
+    let said = |before: &str, field: &Option<Box<RawValue>>| match json(field) {
+        null if null == "null" => String::new(),
+        value => format!("{before}{value}"),
+    };
+    let failure = entry.failure.as_ref().map(failure_and_root);
     let number = entry.command.unwrap_or_default();
     let subject = |what: &str| match subjects.get(&number) {
         Some(subject) => subject.clone(),
@@ -165,18 +212,18 @@ fn sentence(
     };
     Some(match entry.kind.as_str() {
         "turn" => return None,
-        "started" => format!("began with {}", json(&entry.input)),
+        "started" => format!("began{}", said(" with ", &entry.input)),
         "task_scheduled" => {
             let subject = format!(
                 "task #{number} {}.{}",
                 text(&entry.service),
                 text(&entry.task)
             );
-            let sentence = format!("{subject} scheduled, with {}", json(&entry.input));
+            let sentence = format!("{subject} scheduled{}", said(", with ", &entry.input));
             subjects.insert(number, subject);
             sentence
         }
-        "task_completed" => format!("{} completed: {}", subject("task"), json(&entry.result)),
+        "task_completed" => format!("{} completed{}", subject("task"), said(": ", &entry.result)),
         "task_failed" => format!("{} failed: {}", subject("task"), failure?),
         "task_cancel_requested" => format!("{} asked to end", subject("task")),
         "timer_set" => format!("timer #{number} set for {}", seen_from(now, entry.due_at)),
@@ -189,7 +236,7 @@ fn sentence(
             subjects.insert(number, subject);
             sentence
         }
-        "step_completed" => format!("{} completed: {}", subject("step"), json(&entry.result)),
+        "step_completed" => format!("{} completed{}", subject("step"), said(": ", &entry.result)),
         "step_failed" => format!("{} failed: {}", subject("step"), failure?),
         "property_set" => format!("property {} = {}", text(&entry.name), json(&entry.value)),
         "tags_added" => format!("tagged {}", entry.tags.as_ref()?.join(" ")),
@@ -203,30 +250,30 @@ fn sentence(
         ),
         "method_called" => {
             format!(
-                "call {} of {}, with {}",
+                "call {} of {}{}",
                 entry.index,
                 text(&entry.method),
-                json(&entry.input)
+                said(", with ", &entry.input)
             )
         }
         "method_returned" => {
             let call = entry.call.unwrap_or_default();
             match failure {
                 Some(failure) => format!("call {call} failed: {failure}"),
-                None => format!("call {call} returned {}", json(&entry.result)),
+                None => format!("call {call} returned{}", said(" ", &entry.result)),
             }
         }
         "method_call_sent" => {
             let subject = format!(
-                "call #{number} of {} {}",
+                "call #{number} of {}'s {}",
                 text(&entry.run),
                 text(&entry.method)
             );
-            let sentence = format!("{subject} sent, with {}", json(&entry.input));
+            let sentence = format!("{subject} sent{}", said(", with ", &entry.input));
             subjects.insert(number, subject);
             sentence
         }
-        "method_completed" => format!("{} returned {}", subject("call"), json(&entry.result)),
+        "method_completed" => format!("{} returned{}", subject("call"), said(" ", &entry.result)),
         "method_failed" => format!("{} failed: {}", subject("call"), failure?),
         "patched" => format!("takes the new way at {}", text(&entry.name)),
         "child_scheduled" => {
@@ -235,12 +282,16 @@ fn sentence(
                 text(&entry.workflow),
                 text(&entry.id)
             );
-            let sentence = format!("{subject} to be started, with {}", json(&entry.input));
+            let sentence = format!("{subject} to be started{}", said(", with ", &entry.input));
             subjects.insert(number, subject);
             sentence
         }
         "child_started" => format!("{} started", subject("child")),
-        "child_completed" => format!("{} completed: {}", subject("child"), json(&entry.result)),
+        "child_completed" => format!(
+            "{} completed{}",
+            subject("child"),
+            said(": ", &entry.result)
+        ),
         "child_failed" => format!("{} failed: {}", subject("child"), failure?),
         "child_cancelled" => format!("{} asked to cancel", subject("child")),
         "signal_sent_by_tag" => {
@@ -272,7 +323,7 @@ fn sentence(
         }
         "answered" => format!("{} was taken", subject("request")),
         "refused" => format!("{} was refused: {}", subject("request"), failure?),
-        "continued_as_new" => format!("goes on as new, with {}", json(&entry.input)),
+        "continued_as_new" => format!("goes on as new{}", said(", with ", &entry.input)),
         "cancel_requested" => format!("asked to cancel: {}", text(&entry.reason)),
         "rewound" => {
             let dropped = entry.dropped.unwrap_or_default();
@@ -283,7 +334,7 @@ fn sentence(
         }
         "finished" => match failure {
             Some(failure) => format!("ended: {failure}"),
-            None => format!("ended with {}", json(&entry.result)),
+            None => format!("ended{}", said(" with ", &entry.result)),
         },
         // A newer server may know more.
         other => other.replace('_', " "),

@@ -12,6 +12,7 @@
 
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::story::legible;
 use std::io::{self, Write};
 use trunkline_api::tree::RunTree;
 
@@ -42,7 +43,7 @@ fn draw(tree: &RunTree, left: &str, out: &mut dyn Write) -> io::Result<()> {
     let has_branches = !tree.children.is_empty() || tree.more;
     let trunk = if has_branches { "│  " } else { "   " };
     for wait in &tree.waits {
-        writeln!(out, "{left}{trunk}{wait}")?;
+        writeln!(out, "{left}{trunk}{}", legible(wait))?;
     }
     for (place, child) in tree.children.iter().enumerate() {
         let is_last = place + 1 == tree.children.len() && !tree.more;

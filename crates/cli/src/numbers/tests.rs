@@ -17,8 +17,15 @@ fn bytes_and_spans_have_a_fitting_unit() {
         ["1 bytes", "1023 bytes", "1.0 KiB", "3.0 GiB"]
     );
     assert_eq!(
-        [9, 1_204, 30_000, 61_000, 7_260_000].map(span),
-        ["9 ms", "1.204 s", "30 s", "1 min 1 s", "2 h 1 min"]
+        [9, 1_204, 30_000, 61_000, 7_260_000, 2_591_999_000].map(span),
+        [
+            "9 ms",
+            "1.204 s",
+            "30 s",
+            "1 min 1 s",
+            "2 h 1 min",
+            "29 d 23 h"
+        ]
     );
 }
 

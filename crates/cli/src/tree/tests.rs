@@ -40,7 +40,7 @@ fn a_tree_has_its_branches_below_what_is_waited_for() {
         │  └─ Parcel/1-1  running
         │        a signal
         ├─ Parcel/2  running, suspended
-        │     timer 3, due in 2 days
+        │     timer #3, due in 2 days
         └─ Parcel/3  not there, or not yet
     "#]]
     .assert_eq(&drawn(&root));

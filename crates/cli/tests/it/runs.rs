@@ -71,7 +71,7 @@ fn a_run_that_waits_says_so_and_takes_signals() {
           began <date> UTC
           properties: state
 
-        <time>  began with null
+        <time>  began
                       property state = "waiting"
 
         It waits for:
@@ -104,7 +104,7 @@ fn a_run_that_waits_says_so_and_takes_signals() {
           properties: state
           paused: an operator paused it
 
-        <time>  began with null
+        <time>  began
                       property state = "waiting"
         <time>  signal go: {"a":1.50}
 

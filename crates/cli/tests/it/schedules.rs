@@ -35,7 +35,7 @@ fn a_schedule_is_put_triggered_shown_and_deleted() {
     expect![[r#"
         nightly  0 0 0 1 1 * 2099 (Europe/Berlin)
           starts       Greet/night-{number}
-          overlap      buffer_all, catches up within 8760 h 0 min
+          overlap      buffer_all, catches up within 365 d
           jitter       up to 1 min 0 s
           next         <date> UTC
           fires        0 started, 0 refused, 0 skipped, 0 missed; 0 running, 0 waiting
