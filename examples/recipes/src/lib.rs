@@ -4,7 +4,9 @@
 #![warn(missing_docs)]
 
 pub mod approval;
+pub mod cron;
 pub mod fan_out;
 pub mod intake;
 pub mod loyalty;
 pub mod saga;
+pub mod webhook;
