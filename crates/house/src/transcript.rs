@@ -340,6 +340,7 @@ pub fn programs() -> PathBuf {
         &folder.join("examples/checkout"),
         &["-p", "trunkline", "--example", "checkout"],
     );
+    build(&folder.join("library"), &["-p", "trunkline-tutorial"]);
     folder
 }
 

@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("trunkline-bench", &["trunkline", "trunkline-engine"]),
     ("trunkline-orders", &["trunkline"]),
     ("trunkline-recipes", &["trunkline"]),
+    ("trunkline-tutorial", &["trunkline"]),
 ];
 
 /// Members that nothing may need, not even as a test dependency of something below them.
@@ -47,6 +48,7 @@ const ROOFS: &[&str] = &[
     "trunkline-cli",
     "trunkline-bench",
     "trunkline-orders",
+    "trunkline-tutorial",
     "trunkline-house",
 ];
 

@@ -4,7 +4,11 @@ use std::fs;
 use trunkline_house::{assert_none, markdown, transcript, tree};
 
 /// The documents whose commands are run.
-const DOCUMENTS: &[&str] = &["README.md", "docs/guides/operating.md"];
+const DOCUMENTS: &[&str] = &[
+    "README.md",
+    "docs/guides/operating.md",
+    "docs/guides/tutorial.md",
+];
 
 #[test]
 fn the_commands_of_the_documents_do_what_they_show() {
