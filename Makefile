@@ -19,7 +19,7 @@ CRASH ?=
 ONLY ?=
 SECONDS_EACH := $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),)
 
-.PHONY: help demo test lint format-check clippy unit bench sim sim-seed sim-mutants toolchain
+.PHONY: help demo test lint format-check clippy unit bench sim sim-seed sim-mutants torture fuzz toolchain
 
 help: ## Say what there is
 	@echo "make demo                 the main job: real orders in, workflows, ordered deliveries out"
@@ -33,6 +33,10 @@ help: ## Say what there is
 	@echo "make sim                  the engine in simulated worlds: seeds, crashes, faults, a model (docs/internals/testing.md)"
 	@echo "     SECONDS=600          so long (default 60)"
 	@echo "make sim-seed SEED=7      one seed again, with everything that happens"
+	@echo "make torture              the real program: kill -9, failing disks, no space, standstills, jumping clocks"
+	@echo "     SECONDS=600          so long (default 60)"
+	@echo "make fuzz                 wrong input for every decoder"
+	@echo "     SECONDS=600          so long (default 60)"
 	@echo "make sim-mutants          planted bugs, each of which must be caught"
 
 demo: toolchain ## The main job
@@ -67,6 +71,14 @@ sim-seed: toolchain ## One seed again
 sim-mutants: toolchain ## The planted bugs
 	@$(CARGO) build --release --locked -p trunkline-sim --bin sim --features mutants --target-dir $(TARGET_DIR)/mutants
 	@$(TARGET_DIR)/mutants/release/sim mutants
+
+torture: toolchain ## The real program under every trouble
+	@$(CARGO) build --release --locked -p trunkline-cli -p trunkline-sim
+	@$(BIN)/sim torture $(or $(SECONDS_EACH),60)
+
+fuzz: toolchain ## Wrong input for every decoder
+	@$(CARGO) build --release --locked -p trunkline-sim --bin sim
+	@$(BIN)/sim fuzz $(or $(SECONDS_EACH),60)
 
 toolchain:
 	@command -v $(CARGO) >/dev/null || { \

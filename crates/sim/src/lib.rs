@@ -19,6 +19,8 @@
 pub mod clients;
 pub mod diagnosis;
 pub mod dice;
+pub mod faulty;
+pub mod fuzz;
 pub mod marks;
 pub mod model;
 pub mod plan;

@@ -1,8 +1,9 @@
 //! The server under torture: the real program in a process of its own, on one data folder and one port for all its lives.
 
+use crate::faulty::Script;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A server that can be killed and started again. Killed when it is dropped.
@@ -15,6 +16,8 @@ pub struct Server {
     child: Option<Child>,
 }
 
+/// The environment variable with the script of troubles of a `faulty-server`.
+pub const TROUBLES: &str = "TRUNKLINE_SIM_TROUBLES";
 /// How long a server may take until it listens.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -81,12 +84,27 @@ impl Server {
     /// # Panics
     /// If it ends by itself or does not listen in time: a server that does not come back has lost everything.
     pub fn start(&mut self) {
+        self.launch(Script::default());
+        let begun = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            self.must_run();
+            assert!(begun.elapsed() < START_MAX, "the server does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts it with a script of troubles, which only a `faulty-server` reads, and does not wait for it.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn launch(&mut self, script: Script) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(&self.log);
         let log = log.expect("the log can be written");
-        let mut child = Command::new(&self.program)
+        let child = Command::new(&self.program)
+            .env(TROUBLES, script.as_words())
             .arg("server")
             .arg("--data")
             .arg(&self.data)
@@ -95,17 +113,46 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            .spawn()
-            .expect("the program starts");
+            .spawn();
+        self.child = Some(child.expect("the program starts"));
+    }
+
+    /// Waits until it has ended by itself, and says how, with the end of its log; nothing if it has not in time.
+    ///
+    /// # Panics
+    /// If it is not started.
+    pub async fn await_end(&mut self, limit: Duration) -> Option<(ExitStatus, String)> {
         let begun = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        let child = self.child.as_mut().expect("the server is started");
+        while begun.elapsed() < limit {
             if let Some(status) = child.try_wait().expect("the child is ours") {
-                panic!("the server ended by itself: {status}");
+                self.child = None;
+                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                let end: Vec<&str> = log.lines().rev().take(5).collect();
+                return Some((status, end.join("\n")));
             }
-            assert!(begun.elapsed() < START_MAX, "the server does not listen");
-            std::thread::sleep(Duration::from_millis(5));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.child = Some(child);
+        None
+    }
+
+    /// Sends it a signal by its name, such as `STOP`.
+    ///
+    /// # Panics
+    /// If it is not started.
+    pub fn signal(&self, name: &str) {
+        let child = self.child.as_ref().expect("the server is started");
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(child.id().to_string())
+            .status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "kill -{name}");
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Kills it as `kill -9` does: it gets no chance to say or write anything.

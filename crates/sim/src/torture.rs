@@ -7,12 +7,19 @@ use crate::diagnosis;
 use crate::receiver::Receiver;
 use crate::server::Server;
 use crate::tally::{Adder, Plan, Sums, Tallied, Tally};
+use std::future::{Future, IntoFuture};
 use std::path::Path;
 use std::time::Duration;
+use trunkline::core::code::Code;
 use trunkline::core::egress::{Destination, Rate};
+use trunkline::core::ids::Nonce;
 use trunkline::core::peer::{Op, Reply};
 use trunkline::core::policy::{RetryPolicy, scramble};
 use trunkline::{Client, ClientError, Name, Worker};
+
+mod trouble;
+
+pub use trouble::Trouble;
 
 /// How hard the torture is.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +34,8 @@ pub struct Torture {
     pub evict_always: bool,
     /// False: there is no worker, so that nothing can be started and everything is a finding.
     pub has_worker: bool,
+    /// What happens after the kills.
+    pub troubles: &'static [Trouble],
 }
 
 /// What a torture saw.
@@ -34,6 +43,8 @@ pub struct Torture {
 pub struct Findings {
     /// Runs that ended as they should.
     pub completed: u64,
+    /// How often the server ended by itself, because a trouble made it.
+    pub ends: u64,
     /// Everything that is not as promised.
     pub violations: Vec<String>,
 }
@@ -80,7 +91,7 @@ impl Torture {
         let killer = self.kill_again_and_again(&mut server);
         let everything = async {
             let server = killer.await;
-            let mut findings = Findings::default();
+            let mut findings = self.let_happen(server).await;
             for mut client in clients {
                 let found = loop {
                     tokio::select! {
@@ -159,18 +170,38 @@ impl Torture {
             signals: sent.clone(),
             drawn: 17,
         };
-        let run = client
-            .workflow::<Tally>(format!("run-{number}"))
-            .start(plan)
-            .await?;
+        // The same nonce each time: a refusal may come after a start whose answer was lost in a crash.
+        let start = || {
+            client
+                .workflow::<Tally>(format!("run-{number}"))
+                .nonce(Nonce(u128::from(number) + 1))
+                .start(plan.clone())
+        };
+        let run = patiently(start).await?;
         for signal in sent {
-            run.send(|tally| &tally.numbers, signal).await?;
+            let send = || {
+                run.send(|tally| &tally.numbers, signal)
+                    .id(&signal.to_string())
+            };
+            patiently(|| send().into_future()).await?;
         }
         Ok(match run.result().await {
             Ok(tallied) if tallied == expected => None,
             Ok(tallied) => Some(format!("run {number}: {tallied:?} instead of {expected:?}")),
             Err(error) => Some(format!("run {number}: {error}")),
         })
+    }
+}
+
+/// Asks again for as long as the server refuses because its disk is full.
+async fn patiently<T, F: Future<Output = Result<T, ClientError>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, ClientError> {
+    loop {
+        match ask().await {
+            Err(error) if error.code() == Code::DiskFull => tokio::time::sleep(LOOK).await,
+            other => return other,
+        }
     }
 }
 

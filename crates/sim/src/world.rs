@@ -13,7 +13,7 @@
 use crate::clients::{Clients, Request};
 use crate::dice::{Dice, chance, mix};
 use crate::marks::Marks;
-use crate::model::{Checked, Model};
+use crate::model::{Checked, Model, Rows};
 use crate::plan::{CLIENTS, Plan, Setup, Step};
 use crate::process::Process;
 use crate::trace::Trace;
@@ -122,6 +122,15 @@ impl World {
         let mut world = Self::new(plan.setup.clone());
         world.trace.keep_lines();
         world.run_to_end(plan)
+    }
+
+    /// The rows that a plan leaves.
+    #[must_use]
+    pub fn rows_after(plan: &Plan) -> Rows {
+        let mut world = Self::new(plan.setup.clone());
+        // What is broken is not the question here.
+        let _ = world.live(plan);
+        world.model.live
     }
 
     fn run_to_end(mut self, plan: &Plan) -> Report {

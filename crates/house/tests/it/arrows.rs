@@ -32,9 +32,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "trunkline-sim",
         &[
             "trunkline",
+            "trunkline-api",
             "trunkline-core",
             "trunkline-engine",
+            "trunkline-expr",
             "trunkline-journal",
+            "trunkline-server",
         ],
     ),
     ("trunkline-bench", &["trunkline", "trunkline-engine"]),

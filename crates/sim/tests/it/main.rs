@@ -1,10 +1,12 @@
 //! The torture of the real program, bounded: every promise to a client holds through `kill -9`. And the simulation.
 
+mod faults;
+mod fuzz;
 mod seeds;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use trunkline_sim::server::Server;
-use trunkline_sim::torture::Torture;
+use trunkline_sim::torture::{Findings, Torture};
 
 /// A folder that is removed at the end.
 struct Folder(PathBuf);
@@ -25,15 +27,20 @@ impl Drop for Folder {
 }
 
 fn torture(name: &str, torture: Torture) {
+    torture_of(&Server::built_program(), name, torture);
+}
+
+fn torture_of(program: &Path, name: &str, torture: Torture) -> Findings {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let folder = Folder::new(name);
-    let findings = runtime.block_on(torture.run(&Server::built_program(), &folder.0));
+    let findings = runtime.block_on(torture.run(program, &folder.0));
     assert!(
         findings.violations.is_empty(),
         "{torture:?}: {:#?}",
         findings.violations
     );
     assert_eq!(findings.completed, torture.runs);
+    findings
 }
 
 #[test]
@@ -46,6 +53,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
             seed: 1,
             evict_always: false,
             has_worker: true,
+            troubles: &[],
         },
     );
 }
@@ -60,6 +68,7 @@ fn nothing_acknowledged_is_lost_when_every_turn_replays() {
             seed: 2,
             evict_always: true,
             has_worker: true,
+            troubles: &[],
         },
     );
 }
@@ -75,6 +84,7 @@ fn a_torture_says_what_it_found_and_does_not_wait_for_what_cannot_come() {
         seed: 3,
         evict_always: false,
         has_worker: false,
+        troubles: &[],
     };
     let findings = runtime.block_on(torture.run(&Server::built_program(), &folder.0));
     let says_why = |violation: &&String| violation.contains("TL0009");

@@ -1,6 +1,7 @@
 //! Order lines: typed, or broken with a number and a reason.
 
 use super::{COLUMNS, read};
+use crate::dice::Dice;
 
 const HEADER: &str =
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
@@ -81,6 +82,47 @@ fn broken_lines_have_a_number_a_reason_and_their_invoice_if_it_can_be_read() {
         assert_eq!(
             broken.to_string(),
             format!("TL0061: line 2 is broken: {reason}")
+        );
+    }
+}
+
+#[test]
+fn no_bytes_make_the_reader_panic_and_no_row_is_read_twice() {
+    const PIECES: &[&[u8]] = &[
+        b"\"",
+        b"\"\"",
+        b",",
+        b"\n",
+        b"\r\n",
+        b"\xef\xbb\xbf",
+        b"\xff",
+        b"\xf0\x9f\xa6",
+        b"-1",
+        b"1e99",
+        b"99999999999999999999999999999",
+        b"2010-13-45T99:99:99Z",
+        b"0.000000000000000000000000000001",
+        b"",
+    ];
+    let good = format!(
+        "{HEADER}536544,90214D,\"LETTER \"\"D\"\"\",1,2010-12-01T14:32:00Z,0.85,,United Kingdom\n\
+         C536545,22423,CAKESTAND,-2,2010-12-01T14:33:00Z,12.75,17850,France\n"
+    );
+    for seed in 0..20_000 {
+        let mut dice = Dice::new(seed);
+        let mut text = good.clone().into_bytes();
+        for _ in 0..1 + dice.below(6) {
+            let from = dice.below(text.len() as u64 + 1) as usize;
+            let to = from + dice.below((text.len() - from).min(40) as u64 + 1) as usize;
+            let piece = *dice.pick(PIECES);
+            let times = 1 << dice.below(6);
+            text.splice(from..to, piece.repeat(times));
+        }
+        let ends = text.iter().filter(|byte| **byte == b'\n').count();
+        let lines = read(&text).map_or(0, |lines| lines.len());
+        assert!(
+            lines <= ends + 1,
+            "seed {seed}: {lines} rows of {ends} lines"
         );
     }
 }

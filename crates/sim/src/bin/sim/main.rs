@@ -1,4 +1,4 @@
-//! `sim`: runs seeds of the simulation for a time, one seed again, shrinks one, or tries the planted bugs.
+//! `sim`: runs seeds of the simulation for a time, one seed again, shrinks one, tries the planted bugs; fuzzes; tortures.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -9,8 +9,10 @@ use trunkline_sim::plan::Plan;
 use trunkline_sim::shrink::{as_test, shrink};
 use trunkline_sim::world::{Report, World};
 
+mod fuzz;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod torture;
 
 /// A mark that fewer seeds have not reached is no failure.
 const SEEDS_FOR_MARKS: u64 = 1_500;
@@ -25,11 +27,15 @@ fn main() -> ExitCode {
         ["seconds", seconds, "from", seed] => run_for(number(seconds), number(seed)),
         ["seed", seed] => run_one(number(seed)),
         ["shrink", seed] => shrink_one(number(seed)),
+        ["fuzz", seconds] => fuzz::run_for(number(seconds), fresh()),
+        ["fuzz", target, first] => fuzz::run_one(target, number(first)),
+        ["torture", seconds] => torture::run_for(number(seconds), fresh()),
         #[cfg(feature = "mutants")]
         ["mutants", ref names @ ..] => mutants::try_all(names),
         _ => {
             say(
-                "sim seconds N [from SEED] | sim seed SEED | sim shrink SEED | sim mutants [NAME ...]",
+                "sim seconds N [from SEED] | sim seed SEED | sim shrink SEED | sim fuzz SECONDS | sim fuzz DECODER NUMBER | sim \
+                 torture SECONDS | sim mutants [NAME ...]",
             );
             ExitCode::FAILURE
         }
