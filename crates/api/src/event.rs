@@ -106,6 +106,10 @@ event_data! {
     object_ids: Vec<String>,
     /// The run that created the job, as `workflow/id`.
     created_by: String,
+    /// The job that took the place of the job.
+    superseded_by: String,
+    /// How often the destination's breaker has opened since the last success.
+    trips: u32,
     /// The schedule.
     schedule: String,
     /// The instant that a fire stands for.
@@ -161,6 +165,10 @@ impl EventData {
                 self.object_ids = Some(job.object_ids.iter().map(ToString::to_string).collect());
                 self.created_by = job.source.as_ref().map(ToString::to_string);
                 format!("{}/{}", job.destination, job.id)
+            }
+            About::Destination { name } => {
+                self.destination = Some(name.to_string());
+                name.to_string()
             }
             About::Schedule { name } => {
                 self.schedule = Some(name.to_string());
@@ -261,7 +269,21 @@ impl EventData {
                 attempt: Some(*attempt),
                 ..none
             },
-            Mark::JobDead { attempt, reason } => Self {
+            Mark::JobSuperseded { by } => Self {
+                superseded_by: Some(by.to_string()),
+                ..none
+            },
+            Mark::JobBlocked { reason } | Mark::DestinationDisabled { reason } => Self {
+                reason: Some(reason.to_string()),
+                ..none
+            },
+            Mark::DestinationFailing { until, trips } => Self {
+                // An operator who opens a breaker says no end.
+                retry_at: (until.0 != u64::MAX).then_some(Time(*until)),
+                trips: Some(*trips),
+                ..none
+            },
+            Mark::JobDead { attempt, reason } | Mark::LaneBlocked { attempt, reason } => Self {
                 attempt: Some(*attempt),
                 reason: Some(reason.to_string()),
                 ..none
@@ -292,7 +314,11 @@ impl EventData {
             | Mark::ScheduleUpdated
             | Mark::ScheduleDeleted
             | Mark::ScheduleResumed
-            | Mark::JobCancelled => none,
+            | Mark::JobCancelled
+            | Mark::JobExpired
+            | Mark::JobReleased
+            | Mark::LaneReleased
+            | Mark::DestinationRecovered => none,
         }
     }
 }

@@ -6,7 +6,7 @@ mod replay;
 mod task;
 
 pub(crate) use egress::{
-    DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg,
+    DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg, ReleaseCommand,
 };
 pub(crate) use many::{
     ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,

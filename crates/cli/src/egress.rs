@@ -1,5 +1,7 @@
 //! `trunkline egress …`: destinations and their jobs.
 
+mod belts;
+
 use crate::args::{DestinationArgs, DestinationCommand, EgressCommand, JobArg, PageArgs};
 use crate::client::{Client, encoded, query};
 use crate::failure::Failure;
@@ -8,7 +10,7 @@ use crate::table::Table;
 use std::io::{self, Write};
 use trunkline_api::egress::{
     DestinationBody, DestinationList, HeadOfLineBody, JobBody, JobPage, PutDestination, RateBody,
-    RetryBody, RuleBody, VerdictBody,
+    RetryBody, RuleBody, Switch, VerdictBody,
 };
 
 /// The state of a dead letter.
@@ -45,6 +47,13 @@ pub(crate) fn carry_out(
             client,
             out,
         ),
+        EgressCommand::Release(what) => belts::release(what, client, out),
+        EgressCommand::Breaker { destination, to } => {
+            client.post_nothing(&format!("{}/breaker/{to}", destination_path(&destination)))?;
+            let state = if to == "open" { "open" } else { "closed" };
+            writeln!(out, "the breaker of {destination} is {state}")?;
+            Ok(())
+        }
         EgressCommand::Job { job, json } => {
             let answer = client.get(&job_path(&job))?;
             if json {
@@ -126,9 +135,16 @@ fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<()
             attempts: args.attempts,
             initial_ms: args.retry_initial_ms,
             max_ms: args.retry_max_ms,
+            elapsed_ms: args.retry_elapsed_ms,
             ..RetryBody::default()
         }),
-        head_of_line: args.skip.then_some(HeadOfLineBody::Skip),
+        head_of_line: match (args.skip, args.park) {
+            (true, _) => Some(HeadOfLineBody::Skip),
+            (_, true) => Some(HeadOfLineBody::Park),
+            (false, false) => None,
+        },
+        breaker: args.breaker.then_some(Switch::Is(true)),
+        coalesce: args.coalesce.then_some(Switch::Is(true)),
         paused: args.paused,
         rules: args.rules,
     };
@@ -196,6 +212,7 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
     let head = match destination.head_of_line {
         HeadOfLineBody::Block => "holds its lane",
         HeadOfLineBody::Skip => "is a dead letter at once",
+        HeadOfLineBody::Park => "holds its lane, and stops it in the end",
     };
     writeln!(out, "  a failed job {head}")?;
     for rule in &destination.rules {
@@ -297,6 +314,28 @@ fn describe_job(job: &JobBody, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "  accepted     {} UTC", date(job.created_at))?;
     writeln!(out, "  attempts     {}", job.attempts)?;
+    for attempt in &job.failed_attempts {
+        let status = attempt
+            .status
+            .map_or("no answer".to_owned(), |status| status.to_string());
+        writeln!(
+            out,
+            "    {:<10} {} UTC  {status}  {}",
+            attempt.number,
+            date(attempt.at),
+            shortened(&attempt.error, 100)
+        )?;
+    }
+    if let Some(other) = &job.superseded_by {
+        writeln!(out, "  replaced by  {other}")?;
+    }
+    if let Some(batch) = &job.batch {
+        let stage = job.stage.unwrap_or_default();
+        writeln!(out, "  batch        {batch}, stage {stage}")?;
+    }
+    if let Some(expires_at) = job.expires_at {
+        writeln!(out, "  not after    {} UTC", date(expires_at))?;
+    }
     if let Some(error) = &job.last_error {
         writeln!(out, "  last error   {}", shortened(error, 200))?;
     }

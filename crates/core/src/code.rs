@@ -123,6 +123,9 @@ codes! {
     93 EventTypeUnknown 400 "no event has this type",
     94 HistoryFileInvalid 400 "the file is no history that this version reads",
     95 ReplayFailed 409 "a history does not replay with this code",
+    100 JobTooLate 409 "the time of the job is over already",
+    101 LaneNotParked 409 "the lane does not stand still",
+    102 BreakerClosed 409 "the breaker is closed",
 }
 
 impl fmt::Display for Code {

@@ -2,10 +2,17 @@
 
 use crate::ids::JobId;
 use crate::payload::{Name, Payload};
+use crate::peer::Rejection;
 use crate::policy::RetryPolicy;
 use crate::time::Timestamp;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
+
+mod breaker;
+mod limit;
+
+pub use breaker::Breaker;
+pub use limit::{Coalesce, Limiter, LimiterUse, Quota};
 
 /// A job as its creator describes it: to where, what, and in which order.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -31,6 +38,85 @@ pub struct NewJob {
     /// Not to be sent before this time.
     #[n(6)]
     pub not_before: Option<Timestamp>,
+    /// Not to be sent any more from this time on.
+    #[n(7)]
+    pub expires_at: Option<Timestamp>,
+    /// The batch that its stage is a part of.
+    #[n(8)]
+    pub batch: Option<Name>,
+    /// It waits for the jobs of its batch with a lower stage that were accepted before it.
+    #[n(9)]
+    pub stage: Option<u32>,
+    /// It waits for the jobs about these objects that were accepted before it.
+    #[n(10)]
+    pub depends_on: Option<Vec<ObjectRef>>,
+    /// The key that its identity is made of.
+    #[n(11)]
+    pub dedupe_key: Option<Name>,
+}
+
+impl Default for NewJob {
+    fn default() -> Self {
+        Self {
+            destination: Name::from(""),
+            lane: Name::from("default"),
+            object_type: Name::from("object"),
+            action: Name::from("update"),
+            object_ids: Vec::new(),
+            body: Payload::null(),
+            not_before: None,
+            expires_at: None,
+            batch: None,
+            stage: None,
+            depends_on: None,
+            dedupe_key: None,
+        }
+    }
+}
+
+/// An object that a job is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode)]
+pub struct ObjectRef {
+    /// What kind of object.
+    #[n(0)]
+    pub object_type: Name,
+    /// Which.
+    #[n(1)]
+    pub object_id: Name,
+}
+
+/// What became of one of the jobs that a client wanted accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum Taken {
+    /// A job with this identity was there already: nothing was changed.
+    #[n(0)]
+    Known,
+    /// Accepted, and an older job about the same object that had not left is superseded.
+    #[n(1)]
+    Superseding(#[n(0)] JobId),
+    /// Accepted and settled at once: it and the creation of the same object, which had not left, cancel out.
+    #[n(2)]
+    CancelledOut(#[n(0)] JobId),
+    /// Refused.
+    #[n(3)]
+    Refused(#[n(0)] Rejection),
+}
+
+/// A delivery that has failed.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Attempt {
+    /// Which one, from 1.
+    #[n(0)]
+    pub number: u32,
+    /// When it ended.
+    #[n(1)]
+    pub at: Timestamp,
+    /// The HTTP status; absent: there was no answer.
+    #[n(2)]
+    pub status: Option<u16>,
+    /// What was answered, or why there was none, shortened.
+    #[n(3)]
+    pub error: Name,
 }
 
 /// A job as it is stored.
@@ -66,7 +152,34 @@ pub struct Job {
     /// The run that created it, as `workflow/id`.
     #[n(9)]
     pub source: Option<Name>,
+    /// Failed attempts, the oldest first: the last [`ATTEMPTS_KEPT_MAX`].
+    #[n(10)]
+    pub failed: Option<Vec<Attempt>>,
+    /// The job that has taken its place.
+    #[n(11)]
+    pub superseded_by: Option<JobId>,
+    /// The job of which it is a repeat.
+    #[n(12)]
+    pub replay_of: Option<JobId>,
+    /// Its number among the jobs of its destination, if it is one of a batch.
+    #[n(13)]
+    pub number: Option<u64>,
+    /// The jobs that it waits for, because they are about objects that it depends on.
+    #[n(14)]
+    pub waits_for: Option<Vec<JobId>>,
+    /// An operator let it go without what it waits for.
+    #[n(15)]
+    pub released: Option<bool>,
+    /// Since when its object waits: the age of the oldest job that it superseded.
+    #[n(16)]
+    pub object_since: Option<Timestamp>,
+    /// When its first attempt failed, since it was accepted or replayed.
+    #[n(17)]
+    pub tried_since: Option<Timestamp>,
 }
+
+/// Failed attempts that a job remembers.
+pub const ATTEMPTS_KEPT_MAX: usize = 20;
 
 /// Where a job stands. In flight is not here: a lease is volatile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
@@ -84,6 +197,48 @@ pub enum JobState {
     /// An operator cancelled it.
     #[n(3)]
     Cancelled,
+    /// A newer job about the same object has taken its place, or cancelled out with it.
+    #[n(4)]
+    Superseded,
+    /// Its time was over before it was delivered.
+    #[n(5)]
+    Expired,
+    /// It could not be delivered, and its lane stands still behind it until an operator decides.
+    #[n(6)]
+    Parked,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Succeeded,
+        Self::Dead,
+        Self::Cancelled,
+        Self::Superseded,
+        Self::Expired,
+        Self::Parked,
+    ];
+
+    /// The state in lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// True while it has a place in its lane.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Pending | Self::Parked)
+    }
 }
 
 /// A configured target of deliveries.
@@ -117,6 +272,21 @@ pub struct Destination {
     #[n(8)]
     #[cbor(default)]
     pub rules: Vec<Rule>,
+    /// When calls stop because too many fail; absent: never.
+    #[n(10)]
+    pub breaker: Option<Breaker>,
+    /// Whether a newer job about an object takes the place of an older one; absent: never.
+    #[n(11)]
+    pub coalesce: Option<Coalesce>,
+    /// How many calls there may be in spans of time.
+    #[n(12)]
+    pub quotas: Option<Vec<Quota>>,
+    /// The limiters that it shares with others.
+    #[n(13)]
+    pub limiters: Option<Vec<LimiterUse>>,
+    /// An expression over the job that says its lane, for jobs that name none. The engine evaluates it.
+    #[n(14)]
+    pub lane_by: Option<Name>,
 }
 
 /// A rule that judges deliveries.
@@ -174,6 +344,9 @@ pub enum HeadOfLine {
     /// The first failure makes the job a dead letter, and the lane goes on.
     #[n(1)]
     Skip,
+    /// It waits; and once the job has failed for good the lane stands still until an operator decides.
+    #[n(2)]
+    Park,
 }
 
 /// How one delivery ended, as the engine saw it.
@@ -227,6 +400,11 @@ impl Default for Destination {
             head_of_line: HeadOfLine::Block,
             paused: false,
             rules: Vec::new(),
+            breaker: None,
+            coalesce: None,
+            quotas: None,
+            limiters: None,
+            lane_by: None,
         }
     }
 }

@@ -161,6 +161,13 @@ pub enum About {
         #[n(0)]
         name: Name,
     },
+    /// A destination.
+    #[n(10)]
+    Destination {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+    },
 }
 
 /// What does not change about a job.

@@ -44,6 +44,31 @@ impl Gcra {
         (earliest_us > now_us).then(|| Timestamp(earliest_us.div_ceil(1_000)))
     }
 
+    /// When so many calls at once are admitted, if not now. More than the burst never are, so they count as the burst.
+    #[must_use]
+    pub fn wait_until_all(&self, now: Timestamp, calls: u64) -> Option<Timestamp> {
+        let now_us = now.0.saturating_mul(1_000);
+        let ahead_us = calls.saturating_sub(1).saturating_mul(self.interval_us);
+        let slack_us = self.tolerance_us.saturating_sub(ahead_us);
+        let over_us = ahead_us.saturating_sub(self.tolerance_us);
+        let from_us = if over_us > 0 {
+            // Not even an unused limiter admits them: after this long, if none of them has come to anything.
+            self.due_us.max(now_us).saturating_add(over_us)
+        } else {
+            self.due_us.saturating_sub(slack_us)
+        };
+        (from_us > now_us).then(|| Timestamp(from_us.div_ceil(1_000)))
+    }
+
+    /// Counts what left at `at`.
+    pub fn count(&mut self, at: Timestamp, calls: u64) {
+        let taken_us = calls.saturating_mul(self.interval_us);
+        self.due_us = self
+            .due_us
+            .max(at.0.saturating_mul(1_000))
+            .saturating_add(taken_us);
+    }
+
     /// Counts a call at `now`. To be asked for only when [`Gcra::wait_until`] says nothing.
     pub fn admit(&mut self, now: Timestamp) {
         debug_assert!(

@@ -21,6 +21,7 @@
 //! the engine takes the result alone and sends the turn again, from entry 0.
 
 mod bulk;
+mod egress;
 mod filter;
 mod method;
 mod op;
@@ -39,6 +40,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 pub use bulk::{Bulk, BulkState, BulkStatus};
+pub use egress::{EgressOp, WhichJobs};
 pub use filter::{Action, Fitness, RunFilter};
 pub use method::{CallMethod, WhichTimers};
 pub use op::Op;

@@ -62,6 +62,8 @@ enum State {
     /// In its group's line, not first. Holds the time before which it must not leave.
     Behind(Timestamp),
     Leased(Lease),
+    /// First in its line, and kept back until somebody [restores](Queue::restore) it.
+    Aside,
 }
 
 /// Who has a message, until when, and what proves it.
@@ -145,6 +147,62 @@ impl<K: Copy + Ord + Debug> Queue<K> {
         }
     }
 
+    /// True if the limits would let a message leave now, and one is ready.
+    pub fn admits(&mut self, now: Timestamp) -> bool {
+        self.ripen(now);
+        let full = self.leased >= self.concurrency && !mutant::is(Mutant::ConcurrencyIgnored);
+        !full && !self.ready.is_empty() && self.limited_until(now).is_none()
+    }
+
+    /// Keeps a message back that is first in its line: it does not leave, nor does its line, until it is restored. Ends its
+    /// lease if it has one.
+    pub fn set_aside(&mut self, key: K) {
+        let Some(message) = self.messages.get_mut(&key) else {
+            return;
+        };
+        if matches!(message.state, State::Behind(_) | State::Aside) {
+            return;
+        }
+        let state = core::mem::replace(&mut message.state, State::Aside);
+        if self.ready.front() == Some(&key) {
+            // The common case, and so not by looking through all of them.
+            self.ready.pop_front();
+        } else {
+            self.detach(key, state);
+        }
+    }
+
+    /// Makes a message ready that was set aside.
+    pub fn restore(&mut self, key: K) {
+        if let Some(message) = self.messages.get_mut(&key)
+            && message.state == State::Aside
+        {
+            message.state = State::Ready;
+            self.ready.push_back(key);
+        }
+    }
+
+    /// True if a message is set aside.
+    #[must_use]
+    pub fn is_aside(&self, key: K) -> bool {
+        self.messages
+            .get(&key)
+            .is_some_and(|message| message.state == State::Aside)
+    }
+
+    /// Messages that are set aside.
+    #[must_use]
+    pub fn aside(&self) -> usize {
+        let indexed = self.ready.len() + self.delayed.len() + self.leased;
+        self.groups.len().saturating_sub(indexed)
+    }
+
+    /// The first message of a group's line.
+    #[must_use]
+    pub fn first_of(&self, group: &str) -> Option<K> {
+        self.groups.get(group)?.front().copied()
+    }
+
     /// Leases the next message that may leave, if there is one and the limits admit it.
     pub fn take(
         &mut self,
@@ -204,7 +262,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
     pub fn leased(&self, key: K) -> Option<Lease> {
         match self.messages.get(&key)?.state {
             State::Leased(lease) => Some(lease),
-            State::Ready | State::Delayed(_) | State::Behind(_) => None,
+            State::Ready | State::Delayed(_) | State::Behind(_) | State::Aside => None,
         }
     }
 
@@ -282,7 +340,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
             .take_while(|(deadline, _)| *deadline <= now)
             .filter_map(|(_, key)| match self.messages.get(key)?.state {
                 State::Leased(lease) => Some((*key, lease)),
-                State::Ready | State::Delayed(_) | State::Behind(_) => None,
+                State::Ready | State::Delayed(_) | State::Behind(_) | State::Aside => None,
             })
             .collect()
     }
@@ -342,7 +400,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
     pub fn blocked_on(&self, now: Timestamp, key: K) -> Option<String> {
         let message = self.messages.get(&key)?;
         match message.state {
-            State::Leased(_) => None,
+            State::Leased(_) | State::Aside => None,
             State::Delayed(at) => Some(format!("its next attempt, in {} ms", at.since_ms(now))),
             State::Behind(_) => {
                 let name = message.group.as_ref()?;
@@ -407,7 +465,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
             State::Delayed(at) => {
                 self.delayed.remove(&(at, key));
             }
-            State::Behind(_) => {}
+            State::Behind(_) | State::Aside => {}
             State::Leased(lease) => {
                 self.deadlines.remove(&(lease.deadline, key));
                 self.leased -= 1;
@@ -416,57 +474,8 @@ impl<K: Copy + Ord + Debug> Queue<K> {
         }
         None
     }
-
-    /// The invariants of the module's description, or what is wrong.
-    ///
-    /// # Errors
-    /// What was found.
-    pub fn check(&self) -> Result<(), String> {
-        let mut leased = 0;
-        for (key, message) in &self.messages {
-            let first = match &message.group {
-                None => true,
-                Some(name) => {
-                    let line = self
-                        .groups
-                        .get(name)
-                        .ok_or(format!("{key:?} has no line"))?;
-                    if line.iter().filter(|other| *other == key).count() != 1 {
-                        return Err(format!("{key:?} is not once in its line"));
-                    }
-                    line.front() == Some(key)
-                }
-            };
-            let indexed = match message.state {
-                State::Ready => self.ready.iter().filter(|other| *other == key).count() == 1,
-                State::Delayed(at) => self.delayed.contains(&(at, *key)),
-                State::Behind(_) => !first,
-                State::Leased(lease) => {
-                    leased += 1;
-                    self.deadlines.contains(&(lease.deadline, *key))
-                }
-            };
-            if !indexed || (!first && !matches!(message.state, State::Behind(_))) {
-                return Err(format!("{key:?} is {:?}, first: {first}", message.state));
-            }
-        }
-        let indexed = self.ready.len() + self.delayed.len() + self.deadlines.len();
-        let behind = self
-            .messages
-            .values()
-            .filter(|m| matches!(m.state, State::Behind(_)))
-            .count();
-        if leased != self.leased || indexed + behind != self.messages.len() {
-            return Err(format!(
-                "{leased} leased, {indexed} indexed, {behind} behind"
-            ));
-        }
-        if self.groups.values().any(VecDeque::is_empty) {
-            return Err(String::from("an empty line"));
-        }
-        Ok(())
-    }
 }
 
+mod check;
 #[cfg(test)]
 mod tests;

@@ -2,22 +2,25 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards), [`sweep`] (retention) and
-//! [`feed`] (the event feed).
-//! And [`schedules`] start runs by the clock.
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards), [`sweep`] (retention),
+//! [`feed`] (the event feed), and [`schedules`] (runs by the clock).
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
 //! *Indexes* (what is ready, what is due, who has a lease) are in memory only and rebuilt by [`Shard::open`].
 
+mod belts;
+mod breaking;
 mod bulk;
 mod children;
 mod continues;
 mod cut;
+mod destination;
 mod egress;
 mod feed;
 mod history;
 mod hot;
 mod invariants;
+mod job_ends;
 mod jobs;
 mod judging;
 mod kinship;
@@ -27,6 +30,7 @@ mod lists;
 mod mail;
 mod many;
 mod methods;
+mod objects;
 mod offer;
 mod post;
 mod queries;
@@ -59,9 +63,10 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use minicbor::{Decode, Encode};
 
+pub use breaking::Tripped;
 pub use bulk::BulkRow;
 pub use children::ChildRow;
-pub use egress::DestinationRow;
+pub use destination::DestinationRow;
 pub use invariants::INVARIANTS;
 pub use kinship::{KINSHIP, check_kinship};
 pub use offer::Offer;
@@ -269,16 +274,11 @@ impl Shard {
             Op::DescribeDestination { name } => self.describe_destination(io, &name),
             Op::ListDestinations => Ok(self.list_destinations(io)),
             Op::CreateJobs { jobs } => self.create_jobs_asked(io, jobs),
-            Op::DescribeJob { destination, job } => self.describe_job(io, &destination, job),
-            Op::ListJobs {
-                destination,
-                state,
-                lane,
-                after,
-                limit,
-            } => self.list_jobs(io, &destination, (state, lane.as_ref()), after, limit),
-            Op::ReplayJob { destination, job } => self.replay_job(io, &destination, job),
-            Op::CancelJob { destination, job } => self.cancel_job(io, &destination, job),
+            op @ (Op::DescribeJob { .. }
+            | Op::ListJobs { .. }
+            | Op::ReplayJob { .. }
+            | Op::CancelJob { .. }) => self.request_about_jobs(io, op),
+            Op::Egress(op) => self.request_about_egress(io, op),
             Op::PutSchedule { schedule, paused } => self.put_schedule(io, *schedule, paused),
             Op::DescribeSchedule { name, upcoming } => self.describe_schedule(&name, upcoming),
             Op::ListSchedules { after, limit } => Ok(self.list_schedules(after.as_ref(), limit)),

@@ -147,6 +147,7 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::CancelJob {
             destination: to, ..
         } => destination(to),
+        Op::Egress(op) => egress::shard_of(op, shards),
         Op::PutSchedule { schedule, .. } => Some(schedule_shard(&schedule.name, shards)),
         Op::DescribeSchedule { name, .. }
         | Op::DeleteSchedule { name }
@@ -226,6 +227,7 @@ fn check(op: &Op) -> Checked {
         | Op::ListJobs { destination, .. }
         | Op::ReplayJob { destination, .. }
         | Op::CancelJob { destination, .. } => check_name("the destination", destination),
+        Op::Egress(op) => egress::check_op(op),
         Op::ListRuns(filter) | Op::Count(filter) => many::check_filter(filter),
         Op::PutSchedule { schedule, .. } => schedules::check(schedule),
         Op::DescribeSchedule { name, .. }

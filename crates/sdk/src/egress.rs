@@ -3,10 +3,10 @@
 use crate::cx::Cx;
 use crate::error::{Error, Result};
 use serde::Serialize;
-use trunkline_api::core::egress::NewJob;
+use trunkline_api::core::egress::{NewJob, ObjectRef};
 use trunkline_api::core::entry::Command;
 use trunkline_api::core::ids::JobId;
-use trunkline_api::core::payload::{Name, Payload};
+use trunkline_api::core::payload::Name;
 use trunkline_api::core::time::Timestamp;
 
 /// A job for a destination. Nothing is shipped until [`send`](Self::send).
@@ -31,12 +31,7 @@ impl JobBuilder {
             cx: cx.clone(),
             job: NewJob {
                 destination,
-                lane: Name::from("default"),
-                object_type: Name::from("object"),
-                action: Name::from("update"),
-                object_ids: Vec::new(),
-                body: Payload::null(),
-                not_before: None,
+                ..NewJob::default()
             },
             broken: None,
         }
@@ -84,6 +79,28 @@ impl JobBuilder {
     /// Not to be delivered before this time.
     pub fn not_before(mut self, at: Timestamp) -> Self {
         self.job.not_before = Some(at);
+        self
+    }
+
+    /// Not to be delivered any more from this time on.
+    pub fn expires_at(mut self, at: Timestamp) -> Self {
+        self.job.expires_at = Some(at);
+        self
+    }
+
+    /// One of a batch: it waits for the jobs of the batch with a lower stage that were accepted before it.
+    pub fn stage(mut self, batch: impl Into<Name>, stage: u32) -> Self {
+        self.job.batch = Some(batch.into());
+        self.job.stage = Some(stage);
+        self
+    }
+
+    /// It waits for the jobs about this object that were accepted before it.
+    pub fn after(mut self, object_type: impl Into<Name>, object_id: impl Into<Name>) -> Self {
+        self.job.depends_on.get_or_insert_default().push(ObjectRef {
+            object_type: object_type.into(),
+            object_id: object_id.into(),
+        });
         self
     }
 

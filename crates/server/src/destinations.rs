@@ -42,7 +42,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, Names(called): Names<Strin
 
 async fn describe(app: &App, name: Name) -> Answer {
     match app.ask(Op::DescribeDestination { name }).await? {
-        Reply::Destination(status) => json(&DestinationBody::from(&status)),
+        Reply::Destination(status) => json(&DestinationBody::from(&*status)),
         other => Err(unexpected(&other).into()),
     }
 }

@@ -8,13 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use std::sync::Arc;
 use trunkline_api::core::code::Code;
-use trunkline_api::core::egress::NewJob;
+use trunkline_api::core::egress::{NewJob, Taken};
 use trunkline_api::core::ids::JobId;
 use trunkline_api::core::limits::JOBS_PER_REQUEST_MAX;
 use trunkline_api::core::payload::Name;
 use trunkline_api::core::peer::{Op, Reply};
 use trunkline_api::egress::{
-    JobBody, JobPage, JobQuery, JobsAccepted, JobsOfDestination, NewJobBody, job_id_of, state_of,
+    JobBody, JobPage, JobQuery, JobTaken, JobsAccepted, JobsOfDestination, NewJobBody, job_id_of,
+    state_of,
 };
 use trunkline_api::name::name;
 use trunkline_api::problem::Problem;
@@ -28,6 +29,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Unread(body): Unread) ->
         return Err(Refusal::new(Code::TooManyItems, detail));
     }
     let mut ids = Vec::with_capacity(bodies.len());
+    let mut others = Vec::new();
     let mut groups: Vec<(Name, Vec<(JobId, NewJob)>)> = Vec::new();
     for (at, body) in bodies.into_iter().enumerate() {
         let (id, job) = body
@@ -52,7 +54,15 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Unread(body): Unread) ->
     let mut destinations = Vec::with_capacity(groups.len());
     let mut refused = None;
     for (destination, jobs) in groups {
+        let identities: Vec<JobId> = jobs.iter().map(|(id, _)| *id).collect();
         let taken = accept(&app, jobs).await;
+        if let Ok((_, _, not_simply)) = &taken {
+            let named = not_simply.iter().filter_map(|(place, taken)| {
+                let id = identities.get(*place as usize)?;
+                Some(JobTaken::new(id.to_string(), taken))
+            });
+            others.extend(named);
+        }
         destinations.push(report(&destination, &taken));
         refused = taken.err().or(refused);
     }
@@ -61,9 +71,17 @@ pub(crate) async fn create(State(app): State<Arc<App>>, Unread(body): Unread) ->
         Some(problem) if !some => Err(problem.into()),
         Some(_) => json_with(
             StatusCode::MULTI_STATUS,
-            &JobsAccepted { ids, destinations },
+            &JobsAccepted {
+                ids,
+                destinations,
+                others,
+            },
         ),
-        None => json(&JobsAccepted { ids, destinations }),
+        None => json(&JobsAccepted {
+            ids,
+            destinations,
+            others,
+        }),
     }
 }
 
@@ -76,15 +94,25 @@ fn one_or_many(body: &[u8]) -> Result<Vec<NewJobBody>, Problem> {
     }
 }
 
-async fn accept(app: &App, jobs: Vec<(JobId, NewJob)>) -> Result<(u32, u32), Problem> {
+/// How many were accepted, how many were known, and what became of those that were not simply accepted.
+type Accepted = (u32, u32, Vec<(u32, Taken)>);
+
+async fn accept(app: &App, jobs: Vec<(JobId, NewJob)>) -> Result<Accepted, Problem> {
     match app.ask(Op::CreateJobs { jobs }).await? {
-        Reply::Jobs { accepted, known } => Ok((accepted, known)),
+        Reply::Jobs {
+            accepted,
+            known,
+            others,
+        } => Ok((accepted, known, others.unwrap_or_default())),
         other => Err(unexpected(&other)),
     }
 }
 
-fn report(destination: &Name, taken: &Result<(u32, u32), Problem>) -> JobsOfDestination {
-    let (accepted, known) = *taken.as_ref().unwrap_or(&(0, 0));
+fn report(destination: &Name, taken: &Result<Accepted, Problem>) -> JobsOfDestination {
+    let (accepted, known) = match taken {
+        Ok((accepted, known, _)) => (*accepted, *known),
+        Err(_) => (0, 0),
+    };
     let problem = taken.as_ref().err();
     JobsOfDestination {
         destination: destination.to_string(),
@@ -139,7 +167,7 @@ pub(crate) async fn show(
     let (destination, job) = named(&called, &id)?;
     match app.ask(Op::DescribeJob { destination, job }).await? {
         Reply::Job { job, blocked_on } => {
-            let mut body = JobBody::from(&job);
+            let mut body = JobBody::from(&*job);
             body.blocked_on = blocked_on.as_ref().map(Name::to_string);
             json(&body)
         }

@@ -26,6 +26,7 @@
 mod accept;
 mod answer;
 mod app;
+mod belts;
 mod config;
 mod connect;
 mod destinations;

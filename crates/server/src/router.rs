@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    connect, destinations, events, explain, frame, health, jobs, many, methods, metrics, runs,
-    schedules, steering, tasks, tree, waiting,
+    belts, connect, destinations, events, explain, frame, health, jobs, many, methods, metrics,
+    runs, schedules, steering, tasks, tree, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -74,6 +74,11 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ShowJob => at(method, jobs::show),
         Operation::ReplayJob => at(method, jobs::replay),
         Operation::CancelJob => at(method, jobs::cancel),
+        Operation::ReleaseJob => at(method, belts::release_job),
+        Operation::ReleaseLane => at(method, belts::release_lane),
+        Operation::ReleaseBatch => at(method, belts::release_batch),
+        Operation::OpenBreaker => at(method, belts::open_breaker),
+        Operation::CloseBreaker => at(method, belts::close_breaker),
         Operation::ListSchedules => at(method, schedules::list),
         Operation::PutSchedule => at(method, schedules::put),
         Operation::ShowSchedule => at(method, schedules::show),

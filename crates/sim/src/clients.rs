@@ -6,7 +6,7 @@
 use crate::model::{Checked, Model, broken};
 use std::collections::{BTreeMap, BTreeSet};
 use trunkline_core::code::Code;
-use trunkline_core::egress::{Destination, JobState};
+use trunkline_core::egress::{Destination, JobState, Taken};
 use trunkline_core::entry::{Entry, Notification, Outcome};
 use trunkline_core::ids::{JobId, PeerId, RequestId, RunId};
 use trunkline_core::payload::Name;
@@ -142,12 +142,29 @@ impl Clients {
             (Op::Cancel { run, .. }, Reply::Done) => {
                 self.facts.push(Fact::Cancelling(run.clone()));
             }
-            (Op::CreateJobs { jobs }, Reply::Jobs { accepted, known }) => {
-                if (*accepted + *known) as usize != jobs.len() {
+            (
+                Op::CreateJobs { jobs },
+                Reply::Jobs {
+                    accepted,
+                    known,
+                    others,
+                },
+            ) => {
+                let refused = |place: usize| {
+                    others.iter().flatten().any(|(at, taken)| {
+                        *at as usize == place && matches!(taken, Taken::Refused(_))
+                    })
+                };
+                let shipped = jobs
+                    .iter()
+                    .enumerate()
+                    .filter(|(place, _)| !refused(*place))
+                    .map(|(_, (id, _))| Fact::Shipped(*id));
+                let before = self.facts.len();
+                self.facts.extend(shipped);
+                if self.facts.len() - before != (*accepted + *known) as usize {
                     return broken("API-KIND", format!("{op:?} gets {reply:?}"));
                 }
-                let shipped = jobs.iter().map(|(id, _)| Fact::Shipped(*id));
-                self.facts.extend(shipped);
             }
             (Op::CancelJob { job, .. }, Reply::Done) => {
                 self.facts.push(Fact::Dropped(*job));
@@ -317,7 +334,7 @@ pub fn destination(
     attempts: u8,
     skip: bool,
 ) -> Destination {
-    use trunkline_core::egress::{HeadOfLine, Rate};
+    use trunkline_core::egress::{Breaker, Coalesce, HeadOfLine, Rate};
     let mut destination = Destination {
         name: Name::from(name),
         url: Name::from(format!("http://127.0.0.1:9/{name}")),
@@ -329,6 +346,16 @@ pub fn destination(
         timeout_ms: 1_000,
         ..Destination::default()
     };
+    destination.breaker = Some(Breaker {
+        window_ms: 5_000,
+        failed_percent: 60,
+        calls_min: 4,
+        open_ms: 800,
+        trips_max: 0,
+    });
+    destination.coalesce = concurrency
+        .is_multiple_of(2)
+        .then_some(Coalesce { within_ms: 2_000 });
     destination.retry.initial_ms = 100;
     destination.retry.max_ms = 3_000;
     destination.retry.attempts = u32::from(attempts);

@@ -337,7 +337,7 @@ impl Machine {
             action: Name::from("update"),
             object_ids: vec![Name::from(command.0.to_string())],
             body: Payload::from(self.heard.to_string().into_bytes()),
-            not_before: None,
+            ..NewJob::default()
         };
         Command::CreateJob { command, job }
     }

@@ -1,5 +1,6 @@
 //! Destinations: where jobs are delivered, how often and how stubbornly.
 
+use super::care::{self, BreakerBody, CoalesceBody, Switch};
 use super::rule::RuleBody;
 use crate::core::code::Code;
 use crate::core::egress::{Destination, HeadOfLine, Rate, Rule};
@@ -8,6 +9,7 @@ use crate::core::peer::DestinationStatus;
 use crate::core::policy::RetryPolicy;
 use crate::name::name;
 use crate::problem::Problem;
+use crate::timestamp::Time;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a destination's URL.
@@ -40,6 +42,12 @@ pub struct PutDestination {
     /// What answers mean, where the defaults do not say it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleBody>,
+    /// When calls stop because too many fail; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Switch<BreakerBody>>,
+    /// Whether a newer job about an object takes the place of an older one; absent: no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coalesce: Option<Switch<CoalesceBody>>,
 }
 
 /// A rate limit.
@@ -79,6 +87,9 @@ pub struct RetryBody {
     /// Names of failures that are final at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub non_retryable: Vec<String>,
+    /// No attempt begins later than this after the first has failed, in milliseconds; absent: without end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
 }
 
 /// What the rest of a lane does while its first job waits for a retry.
@@ -89,6 +100,28 @@ pub enum HeadOfLineBody {
     Block,
     /// The first failure makes the job a dead letter, and the lane goes on.
     Skip,
+    /// It waits; and once the job has failed for good the lane stands still until an operator decides.
+    Park,
+}
+
+impl From<HeadOfLineBody> for HeadOfLine {
+    fn from(body: HeadOfLineBody) -> Self {
+        match body {
+            HeadOfLineBody::Block => Self::Block,
+            HeadOfLineBody::Skip => Self::Skip,
+            HeadOfLineBody::Park => Self::Park,
+        }
+    }
+}
+
+impl From<HeadOfLine> for HeadOfLineBody {
+    fn from(head: HeadOfLine) -> Self {
+        match head {
+            HeadOfLine::Block => Self::Block,
+            HeadOfLine::Skip => Self::Skip,
+            HeadOfLine::Park => Self::Park,
+        }
+    }
 }
 
 impl From<&RetryPolicy> for RetryBody {
@@ -100,6 +133,7 @@ impl From<&RetryPolicy> for RetryBody {
             attempts: Some(policy.attempts),
             jitter_percent: Some(policy.jitter_percent),
             non_retryable: policy.non_retryable.iter().map(Name::to_string).collect(),
+            elapsed_ms: policy.elapsed_ms,
         }
     }
 }
@@ -107,7 +141,7 @@ impl From<&RetryPolicy> for RetryBody {
 impl RetryBody {
     fn over(self, default: &RetryPolicy) -> Result<RetryPolicy, Problem> {
         Ok(RetryPolicy {
-            elapsed_ms: None,
+            elapsed_ms: self.elapsed_ms.or(default.elapsed_ms),
             initial_ms: self.initial_ms.unwrap_or(default.initial_ms),
             factor_percent: self.factor_percent.unwrap_or(default.factor_percent),
             max_ms: self.max_ms.unwrap_or(default.max_ms),
@@ -139,12 +173,14 @@ impl PutDestination {
             concurrency: self.concurrency.unwrap_or(default.concurrency),
             timeout_ms: self.timeout_ms.unwrap_or(default.timeout_ms),
             retry: self.retry.unwrap_or_default().over(&default.retry)?,
-            head_of_line: match self.head_of_line {
-                None | Some(HeadOfLineBody::Block) => HeadOfLine::Block,
-                Some(HeadOfLineBody::Skip) => HeadOfLine::Skip,
-            },
+            head_of_line: self
+                .head_of_line
+                .map_or(default.head_of_line, HeadOfLine::from),
             paused: self.paused,
             rules: self.rules.into_iter().map(Rule::from).collect(),
+            breaker: care::breaker(self.breaker),
+            coalesce: care::coalesce(self.coalesce),
+            ..default
         };
         match unusable(&destination) {
             Some(why) => Err(Problem::new(Code::DestinationInvalid, why)),
@@ -199,6 +235,17 @@ fn unusable(destination: &Destination) -> Option<String> {
         limits.push(("rate.per_second", u64::from(rate.per_second), 1, 1_000_000));
         limits.push(("rate.burst", u64::from(rate.burst), 1, 1_000_000));
     }
+    if let Some(breaker) = destination.breaker {
+        let percent = u64::from(breaker.failed_percent);
+        limits.push((
+            "breaker.window_ms",
+            breaker.window_ms.into(),
+            1_000,
+            3_600_000,
+        ));
+        limits.push(("breaker.failed_percent", percent, 1, 100));
+        limits.push(("breaker.open_ms", breaker.open_ms.into(), 1, 86_400_000));
+    }
     limits
         .into_iter()
         .find(|&(_, value, from, to)| value < from || value > to)
@@ -230,6 +277,10 @@ pub struct DestinationBody {
     /// What answers mean, where the defaults do not say it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleBody>,
+    /// When calls stop because too many fail; `false`: never.
+    pub breaker: Switch<BreakerBody>,
+    /// Whether a newer job about an object takes the place of an older one.
+    pub coalesce: Switch<CoalesceBody>,
     /// Jobs waiting.
     pub pending: u64,
     /// Jobs being delivered.
@@ -240,6 +291,17 @@ pub struct DestinationBody {
     pub dead: u64,
     /// Lanes with work.
     pub lanes: u64,
+    /// Jobs whose place a newer one took, since the destination was made.
+    pub superseded: u64,
+    /// Jobs whose time was over, since the destination was made.
+    pub expired: u64,
+    /// Lanes whose first job waits for another job, a limiter or an operator.
+    pub blocked: u64,
+    /// True if its breaker is not closed.
+    pub breaker_open: bool,
+    /// When the oldest job was accepted that waits, to the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_since: Option<Time>,
     /// What holds all of it back, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_on: Option<String>,
@@ -258,17 +320,21 @@ impl From<&DestinationStatus> for DestinationBody {
             concurrency: destination.concurrency,
             timeout_ms: destination.timeout_ms,
             retry: RetryBody::from(&destination.retry),
-            head_of_line: match destination.head_of_line {
-                HeadOfLine::Block => HeadOfLineBody::Block,
-                HeadOfLine::Skip => HeadOfLineBody::Skip,
-            },
+            head_of_line: destination.head_of_line.into(),
             paused: destination.paused,
             rules: destination.rules.iter().map(RuleBody::from).collect(),
+            breaker: care::shown(destination.breaker),
+            coalesce: care::shown(destination.coalesce),
             pending: status.pending,
             in_flight: status.in_flight,
             succeeded: status.succeeded,
             dead: status.dead,
             lanes: status.lanes,
+            superseded: status.superseded,
+            expired: status.expired,
+            blocked: status.blocked,
+            breaker_open: status.breaker_open,
+            oldest_since: status.oldest_since.map(Time),
             blocked_on: status.blocked_on.as_ref().map(Name::to_string),
         }
     }

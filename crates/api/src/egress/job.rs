@@ -1,7 +1,7 @@
 //! Jobs: what is delivered, in which order, and where each stands.
 
 use crate::core::code::Code;
-use crate::core::egress::{Job, JobState, NewJob};
+use crate::core::egress::{Attempt, Job, JobState, NewJob, ObjectRef};
 use crate::core::ids::JobId;
 use crate::core::limits::NAME_BYTES_MAX;
 use crate::core::payload::{Name, Payload};
@@ -39,6 +39,46 @@ pub struct NewJobBody {
     /// A key of the caller's: a second job for the destination with the same one is not accepted again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dedupe_key: Option<String>,
+    /// Not to be sent any more from this time on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// The batch that its stage is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// It waits for the jobs of its batch with a lower stage that were accepted before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
+    /// It waits for the jobs about these objects that were accepted before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depends_on: Option<Vec<ObjectBody>>,
+}
+
+/// An object that jobs are about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectBody {
+    /// What kind of object.
+    pub object_type: String,
+    /// Which.
+    pub object_id: String,
+}
+
+impl ObjectBody {
+    fn read(&self) -> Result<ObjectRef, Problem> {
+        Ok(ObjectRef {
+            object_type: name("depends_on.object_type", &self.object_type)?,
+            object_id: name("depends_on.object_id", &self.object_id)?,
+        })
+    }
+}
+
+impl From<&ObjectRef> for ObjectBody {
+    fn from(object: &ObjectRef) -> Self {
+        Self {
+            object_type: object.object_type.to_string(),
+            object_id: object.object_id.to_string(),
+        }
+    }
 }
 
 impl NewJobBody {
@@ -54,10 +94,18 @@ impl NewJobBody {
             );
             return Err(Problem::new(Code::TooManyItems, detail));
         }
-        let id = match &self.dedupe_key {
-            Some(key) => JobId::of_key(&self.destination, &name("dedupe_key", key)?),
+        let key = |key: &String| name("dedupe_key", key);
+        let dedupe_key = self.dedupe_key.as_ref().map(key).transpose()?;
+        let id = match &dedupe_key {
+            Some(key) => JobId::of_key(&self.destination, key),
             None => fresh,
         };
+        if self.batch.is_some() != self.stage.is_some() {
+            let detail = "a job has both a `batch` and a `stage`, or none";
+            return Err(Problem::new(Code::WrongType, detail));
+        }
+        let depends_on = self.depends_on.as_deref();
+        let depends_on = depends_on.map(|list| list.iter().map(ObjectBody::read).collect());
         let job = NewJob {
             destination: name("destination", &self.destination)?,
             lane: name("lane", &self.lane)?,
@@ -73,35 +121,14 @@ impl NewJobBody {
                 None => Payload::null(),
             },
             not_before: self.not_before.map(|time| time.0),
+            expires_at: self.expires_at.map(|time| time.0),
+            batch: self.batch.map(|text| name("batch", &text)).transpose()?,
+            stage: self.stage,
+            depends_on: depends_on.transpose()?,
+            dedupe_key,
         };
         Ok((id, job))
     }
-}
-
-/// The answer to `POST /v1/egress/jobs`: one identity for each job, in the order of the request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobsAccepted {
-    /// The jobs' identities.
-    pub ids: Vec<String>,
-    /// How each destination took its jobs.
-    pub destinations: Vec<JobsOfDestination>,
-}
-
-/// How one destination took its jobs: all, or none.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobsOfDestination {
-    /// The destination.
-    pub destination: String,
-    /// Jobs accepted now.
-    pub accepted: u32,
-    /// Jobs that were known before.
-    pub known: u32,
-    /// The code, if its jobs were refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
-    /// Why they were refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
 }
 
 /// A job.
@@ -123,7 +150,7 @@ pub struct JobBody {
     pub object_ids: Vec<String>,
     /// The body to deliver.
     pub body: Box<RawValue>,
-    /// `pending`, `succeeded`, `dead` or `cancelled`.
+    /// `pending`, `succeeded`, `dead`, `cancelled`, `superseded`, `expired` or `parked`.
     pub state: String,
     /// Attempts so far that cost one.
     pub attempts: u32,
@@ -144,6 +171,30 @@ pub struct JobBody {
     /// The run that created it, as `workflow/id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Not to be sent any more from this time on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// The batch that its stage is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// It waits for the jobs of its batch with a lower stage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
+    /// The objects that it depends on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depends_on: Option<Vec<ObjectBody>>,
+    /// The key that its identity is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedupe_key: Option<String>,
+    /// The newest failed attempts, the oldest of them first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_attempts: Vec<AttemptBody>,
+    /// The job that took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<String>,
+    /// The job of which it is a repeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<String>,
     /// What it waits for, in words; only when one job is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_on: Option<String>,
@@ -160,7 +211,7 @@ impl From<&Job> for JobBody {
             action: job.new.action.to_string(),
             object_ids: job.new.object_ids.iter().map(Name::to_string).collect(),
             body: json_of(&job.new.body),
-            state: state_text(job.state).to_owned(),
+            state: job.state.as_str().to_owned(),
             attempts: job.attempts,
             created_at: job.created_at.into(),
             ready_at: (job.state == JobState::Pending).then(|| job.ready_at.into()),
@@ -168,9 +219,61 @@ impl From<&Job> for JobBody {
             settled_at: job.settled_at.map(Time::from),
             last_error: job.last_error.as_ref().map(Name::to_string),
             source: job.source.as_ref().map(Name::to_string),
+            expires_at: job.new.expires_at.map(Time::from),
+            batch: job.new.batch.as_ref().map(Name::to_string),
+            stage: job.new.stage,
+            depends_on: job.new.depends_on.as_deref().map(objects_of),
+            dedupe_key: job.new.dedupe_key.as_ref().map(Name::to_string),
+            failed_attempts: job.failed.iter().flatten().map(AttemptBody::from).collect(),
+            superseded_by: job.superseded_by.map(|id| id.to_string()),
+            replay_of: job.replay_of.map(|id| id.to_string()),
             blocked_on: None,
         }
     }
+}
+
+fn objects_of(objects: &[ObjectRef]) -> Vec<ObjectBody> {
+    objects.iter().map(ObjectBody::from).collect()
+}
+
+/// An attempt that has failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AttemptBody {
+    /// Which one, from 1.
+    pub number: u32,
+    /// When it ended.
+    pub at: Time,
+    /// The HTTP status; absent: there was no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What was answered, or why there was none, shortened.
+    pub error: String,
+}
+
+impl From<&Attempt> for AttemptBody {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            at: attempt.at.into(),
+            status: attempt.status,
+            error: attempt.error.to_string(),
+        }
+    }
+}
+
+/// `POST …/lanes/{lane}/release`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReleaseLane {
+    /// True: the lane's first job becomes a dead letter; absent: it is tried again with all its attempts.
+    pub give_up: bool,
+}
+
+/// The answer to `POST …/batches/{batch}/release`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Released {
+    /// Jobs that wait no longer for others of the batch.
+    pub count: u64,
 }
 
 /// A page of jobs.
@@ -201,34 +304,16 @@ pub struct JobQuery {
     pub cursor: Option<String>,
 }
 
-const STATES: [JobState; 4] = [
-    JobState::Pending,
-    JobState::Succeeded,
-    JobState::Dead,
-    JobState::Cancelled,
-];
-
-/// The state in lower case.
-#[must_use]
-pub fn state_text(state: JobState) -> &'static str {
-    match state {
-        JobState::Pending => "pending",
-        JobState::Succeeded => "succeeded",
-        JobState::Dead => "dead",
-        JobState::Cancelled => "cancelled",
-    }
-}
-
 /// The state called `text`.
 ///
 /// # Errors
 /// `TL0003` if there is none.
 pub fn state_of(text: &str) -> Result<JobState, Problem> {
-    STATES
+    JobState::ALL
         .into_iter()
-        .find(|&state| state_text(state) == text)
+        .find(|state| state.as_str() == text)
         .ok_or_else(|| {
-            let known = STATES.map(state_text).join(", ");
+            let known = JobState::ALL.map(JobState::as_str).join(", ");
             let detail = format!("`state` is `{text}`; it is one of {known}");
             Problem::new(Code::WrongType, detail)
         })

@@ -101,6 +101,7 @@ fn reference() -> String {
             About::Run { .. } => &always,
             About::Job(_) => &of_jobs,
             About::Schedule { .. } => &["schedule"],
+            About::Destination { .. } => &["destination"],
         };
         let fields: Vec<String> = json["data"]
             .as_object()
@@ -193,7 +194,7 @@ fn a_query_names_types_one_by_one_and_in_groups() {
     );
     let jobs = types("job.*").expect("a group");
     assert!(
-        jobs.contains(&EventType::JobDead) && jobs.len() == 7,
+        jobs.contains(&EventType::JobDead) && jobs.len() == 11,
         "{jobs:?}"
     );
     let refused = types("run.comleted").expect_err("misspelt");

@@ -13,7 +13,7 @@ pub(crate) enum EgressCommand {
     Jobs {
         /// The destination
         destination: String,
-        /// Only in this state: pending, succeeded, dead or cancelled
+        /// Only in this state: pending, succeeded, dead, cancelled, superseded, expired or parked
         #[arg(long)]
         state: Option<String>,
         /// Only of this lane
@@ -22,6 +22,17 @@ pub(crate) enum EgressCommand {
         #[command(flatten)]
         page: PageArgs,
     },
+    /// Let something go on that waits for an operator
+    #[command(subcommand)]
+    Release(ReleaseCommand),
+    /// Open or close the breaker of a destination
+    Breaker {
+        /// The destination
+        destination: String,
+        /// `open`: nothing leaves until it is closed; `close`
+        #[arg(value_parser = ["open", "close"])]
+        to: String,
+    },
     /// Show a job
     Job {
         #[command(flatten)]
@@ -29,6 +40,29 @@ pub(crate) enum EgressCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ReleaseCommand {
+    /// A lane that stands still behind a job that failed for good: the job is tried again
+    Lane {
+        /// The destination
+        destination: String,
+        /// The lane
+        lane: String,
+        /// Make the job a dead letter instead
+        #[arg(long)]
+        give_up: bool,
+    },
+    /// A job that waits for others
+    Job(JobArg),
+    /// All jobs of a batch that wait for others of it
+    Batch {
+        /// The destination
+        destination: String,
+        /// The batch
+        batch: String,
     },
 }
 
@@ -92,6 +126,18 @@ pub(crate) struct DestinationArgs {
     /// After a failure go on with the lane's next job, instead of holding the lane
     #[arg(long)]
     pub(crate) skip: bool,
+    /// Once a job has failed for good, have its lane stand still until somebody releases it
+    #[arg(long, conflicts_with = "skip")]
+    pub(crate) park: bool,
+    /// No attempt begins later than this after the first has failed, in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub(crate) retry_elapsed_ms: Option<u64>,
+    /// Stop calling for a while when too many calls fail
+    #[arg(long)]
+    pub(crate) breaker: bool,
+    /// A newer update of an object takes the place of an older one that has not left
+    #[arg(long)]
+    pub(crate) coalesce: bool,
     /// Hold everything back
     #[arg(long)]
     pub(crate) paused: bool,

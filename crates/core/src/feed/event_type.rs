@@ -97,6 +97,15 @@ event_types! {
     104 ScheduleResumed "schedule.resumed" "The clock of a schedule goes on.",
     105 ScheduleFired "schedule.fired" "A schedule fired: it starts a run, waits for one to end, or skips.",
     106 ScheduleRefused "schedule.refused" "The run of a schedule could not be started.",
+    107 JobSuperseded "job.superseded" "A newer job about the same object took the place of a job, or cancelled out with it.",
+    108 JobExpired "job.expired" "The time of a job was over before it was delivered.",
+    109 JobBlocked "job.blocked" "What a job waits for failed for good.",
+    110 JobReleased "job.released" "A job goes without what it waited for.",
+    111 LaneBlocked "lane.blocked" "A job could not be delivered, and its lane stands still behind it.",
+    112 LaneReleased "lane.released" "A lane that stood still goes on.",
+    113 DestinationFailing "destination.failing" "The breaker of a destination opened: too many calls failed.",
+    114 DestinationRecovered "destination.recovered" "The breaker of a destination closed.",
+    115 DestinationDisabled "destination.disabled" "A destination is not called any more until an operator says so.",
 }
 
 impl EventType {
@@ -243,6 +252,15 @@ impl EventType {
             Mark::JobDead { .. } => Self::JobDead,
             Mark::JobReplayed { .. } => Self::JobReplayed,
             Mark::JobCancelled => Self::JobCancelled,
+            Mark::JobSuperseded { .. } => Self::JobSuperseded,
+            Mark::JobExpired => Self::JobExpired,
+            Mark::JobBlocked { .. } => Self::JobBlocked,
+            Mark::JobReleased => Self::JobReleased,
+            Mark::LaneBlocked { .. } => Self::LaneBlocked,
+            Mark::LaneReleased => Self::LaneReleased,
+            Mark::DestinationFailing { .. } => Self::DestinationFailing,
+            Mark::DestinationRecovered => Self::DestinationRecovered,
+            Mark::DestinationDisabled { .. } => Self::DestinationDisabled,
         })
     }
 

@@ -1,7 +1,7 @@
 //! What happens and is in no history: the feed is the only place that tells of it.
 
 use crate::failure::Failure;
-use crate::ids::{CommandId, RunId};
+use crate::ids::{CommandId, JobId, RunId};
 use crate::payload::Name;
 use crate::peer::Rejection;
 use crate::run::RunStatus;
@@ -187,4 +187,57 @@ pub enum Mark {
     /// Somebody cancelled the job.
     #[n(25)]
     JobCancelled,
+    /// A newer job about the same object has taken the job's place, or cancelled out with it.
+    #[n(26)]
+    JobSuperseded {
+        /// The other one.
+        #[n(0)]
+        by: JobId,
+    },
+    /// The job's time was over.
+    #[n(27)]
+    JobExpired,
+    /// The job could not be delivered, and its lane stands still behind it.
+    #[n(28)]
+    LaneBlocked {
+        /// With which attempt, from 1.
+        #[n(0)]
+        attempt: u32,
+        /// Why, shortened.
+        #[n(1)]
+        reason: Name,
+    },
+    /// Somebody lets the lane of the job go on.
+    #[n(29)]
+    LaneReleased,
+    /// What the job waits for has failed for good.
+    #[n(30)]
+    JobBlocked {
+        /// Why.
+        #[n(0)]
+        reason: Name,
+    },
+    /// Somebody lets the job go without what it waits for.
+    #[n(31)]
+    JobReleased,
+    /// The breaker of the destination has opened.
+    #[n(32)]
+    DestinationFailing {
+        /// When one call is tried.
+        #[n(0)]
+        until: Timestamp,
+        /// How often it has opened since the last success.
+        #[n(1)]
+        trips: u32,
+    },
+    /// The breaker of the destination has closed.
+    #[n(33)]
+    DestinationRecovered,
+    /// The destination is not called any more until an operator says so.
+    #[n(34)]
+    DestinationDisabled {
+        /// Why.
+        #[n(0)]
+        reason: Name,
+    },
 }

@@ -1,6 +1,7 @@
 //! Requests: what clients and operators ask of the engine. Each is answered by exactly one [`Reply`](super::Reply) or refused.
 
 use super::bulk::Bulk;
+use super::egress::EgressOp;
 use super::filter::{Action, RunFilter};
 use super::method::{CallMethod, WhichTimers};
 use super::query::AskQuery;
@@ -426,6 +427,9 @@ pub enum Op {
         #[n(3)]
         after: Option<RunKey>,
     },
+    /// What an operator decides about jobs, lanes and destinations.
+    #[n(60)]
+    Egress(#[n(0)] EgressOp),
     /// The second half of `Fork`, for the shard of the new run. Only the engine asks for it.
     #[n(46)]
     StartForked {

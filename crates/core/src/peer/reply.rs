@@ -3,13 +3,14 @@
 use super::bulk::BulkStatus;
 use super::task::TaskStatus;
 use crate::code::Code;
-use crate::egress::{Destination, Job};
+use crate::egress::{Destination, Job, Taken};
 use crate::entry::Outcome;
 use crate::feed::{Event, FeedCursor};
 use crate::ids::{JobId, RunId, RunKey};
 use crate::payload::{Name, Payload};
 use crate::run::{Origin, Run, RunStatus};
 use crate::schedule::{FireCounts, FireEnd, ScheduleStatus, ScheduleSummary};
+use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -71,7 +72,7 @@ pub enum Reply {
     },
     /// A destination and its work.
     #[n(7)]
-    Destination(#[n(0)] DestinationStatus),
+    Destination(#[n(0)] Box<DestinationStatus>),
     /// All destinations of the shard.
     #[n(8)]
     Destinations(#[n(0)] Vec<DestinationStatus>),
@@ -84,13 +85,16 @@ pub enum Reply {
         /// Known before.
         #[n(1)]
         known: u32,
+        /// Those that were not simply accepted, by their place in the request; absent: none.
+        #[n(2)]
+        others: Option<Vec<(u32, Taken)>>,
     },
     /// A job.
     #[n(10)]
     Job {
         /// The job.
         #[n(0)]
-        job: Job,
+        job: Box<Job>,
         /// What it waits for, in words; absent when it waits for nothing or is settled.
         #[n(1)]
         blocked_on: Option<Name>,
@@ -242,6 +246,25 @@ pub struct DestinationStatus {
     /// What holds the whole destination back, in words.
     #[n(6)]
     pub blocked_on: Option<Name>,
+    /// Jobs superseded, since the destination was made.
+    #[n(10)]
+    #[cbor(default)]
+    pub superseded: u64,
+    /// Jobs expired, since the destination was made.
+    #[n(11)]
+    #[cbor(default)]
+    pub expired: u64,
+    /// Lanes whose first job waits for another job, a limiter or an operator.
+    #[n(12)]
+    #[cbor(default)]
+    pub blocked: u64,
+    /// When the oldest job was accepted that waits, to the second.
+    #[n(13)]
+    pub oldest_since: Option<Timestamp>,
+    /// True if its breaker is not closed.
+    #[n(14)]
+    #[cbor(default)]
+    pub breaker_open: bool,
 }
 
 /// Counters of a shard, or the sum of several.

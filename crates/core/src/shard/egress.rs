@@ -5,26 +5,27 @@
 //! Jobs are read from their rows when they leave, so that a backlog costs little memory.
 
 use super::Shard;
+use super::destination::DestinationRow;
+use super::destination::{Target, unconfigured};
 use super::feed::cut;
+use super::job_ends::dead;
 use super::judging::judge;
 use crate::code::Code;
 use crate::effect::Effect;
 use crate::egress::{Delivery, Destination, HeadOfLine, Job, JobState, Verdict};
 use crate::feed::Mark;
-use crate::gcra::Gcra;
 use crate::ids::{JobId, PeerId, Token};
 use crate::io::{Io, decode};
 use crate::mutant::{self, Mutant};
-use crate::payload::Name;
-use crate::peer::{Counters, DestinationStatus, Rejection, Reply};
-use crate::queue::Queue;
+use crate::payload::{Name, Payload};
+use crate::peer::{Counters, Rejection, Reply};
+use crate::policy::RetryPolicy;
 use crate::row::Kind;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
-use minicbor::{Decode, Encode};
 
 /// The destinations of a shard.
 #[derive(Debug, Default)]
@@ -32,41 +33,8 @@ pub(crate) struct Egress {
     pub(super) targets: BTreeMap<Name, Target>,
     /// Destinations whose row has to be written.
     pub(super) changed: BTreeSet<Name>,
-}
-
-/// A destination with its queue.
-#[derive(Debug)]
-pub(super) struct Target {
-    pub(super) row: DestinationRow,
-    pub(super) queue: Queue<JobId>,
-    /// The last number given out in each lane that has been used since the shard was opened.
-    pub(super) lanes: BTreeMap<Name, u64>,
-}
-
-/// What must survive of a destination, its jobs and lanes aside.
-#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
-pub struct DestinationRow {
-    /// The destination.
-    #[n(0)]
-    pub destination: Destination,
-    /// Where the rate limit stands: see [`Gcra::due_us`].
-    #[n(1)]
-    pub due_us: u64,
-    /// The destination asked for patience until then.
-    #[n(2)]
-    pub held_until: Timestamp,
-    /// Jobs delivered so far.
-    #[n(3)]
-    pub succeeded: u64,
-    /// Dead letters now.
-    #[n(4)]
-    pub dead: u64,
-    /// Jobs accepted so far.
-    #[n(5)]
-    pub accepted: u64,
-    /// Jobs cancelled so far.
-    #[n(6)]
-    pub cancelled: u64,
+    /// Destinations with jobs that wait or are under way. The others cost nothing.
+    awake: BTreeSet<Name>,
 }
 
 /// Leases of deliveries belong to no peer: the engine has them.
@@ -74,89 +42,11 @@ const ENGINE: PeerId = PeerId(0);
 /// The engine always reports in time; if it does not, the delivery counts as unanswered this long after its time-out.
 const LEASE_GRACE_MS: u64 = 30_000;
 
-impl Target {
-    fn new(row: DestinationRow) -> Self {
-        let mut target = Self {
-            row,
-            queue: Queue::default(),
-            lanes: BTreeMap::new(),
-        };
-        target.limit();
-        target
-    }
-
-    /// Brings the queue's limits in line with the destination.
-    fn limit(&mut self) {
-        let destination = &self.row.destination;
-        let rate = destination
-            .rate
-            .map(|rate| Gcra::new(rate, self.row.due_us));
-        let concurrency = if self.is_usable() {
-            destination.concurrency as usize
-        } else {
-            0
-        };
-        self.queue.limit(rate, concurrency);
-        self.queue.hold(self.row.held_until);
-    }
-
-    /// True if jobs may leave at all.
-    pub(super) fn is_usable(&self) -> bool {
-        !self.row.destination.paused && !self.row.destination.url.is_empty()
-    }
-
-    /// What holds the whole destination back, in words.
-    pub(super) fn blocked_on(&self, now: Timestamp) -> Option<Name> {
-        let destination = &self.row.destination;
-        if destination.url.is_empty() {
-            return Some(Name::from(
-                "its settings: nobody has configured the destination",
-            ));
-        }
-        if destination.paused {
-            return Some(Name::from("an operator: the destination is paused"));
-        }
-        if !self.queue.has_ready() {
-            return None;
-        }
-        let (_, leased) = self.queue.waiting_and_leased();
-        if leased >= destination.concurrency as usize {
-            return Some(Name::from(format!(
-                "the concurrency limit of {}",
-                destination.concurrency
-            )));
-        }
-        let until = self.queue.limited_until(now)?;
-        let reason = if self.queue.held_until() > now {
-            "patience asked for"
-        } else {
-            "rate limit"
-        };
-        Some(Name::from(format!(
-            "the {reason}, next slot in {} ms",
-            until.since_ms(now)
-        )))
-    }
-
-    fn status(&self, now: Timestamp) -> DestinationStatus {
-        let (waiting, leased) = self.queue.waiting_and_leased();
-        DestinationStatus {
-            destination: self.row.destination.clone(),
-            pending: waiting as u64,
-            in_flight: leased as u64,
-            succeeded: self.row.succeeded,
-            dead: self.row.dead,
-            lanes: self.queue.groups() as u64,
-            blocked_on: self.blocked_on(now),
-        }
-    }
-}
-
 impl Egress {
     pub(crate) fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        self.targets
-            .values()
-            .filter_map(|target| target.queue.next_deadline(now))
+        self.awake
+            .iter()
+            .filter_map(|name| self.targets.get(name)?.next_deadline(now))
             .min()
     }
 
@@ -170,18 +60,12 @@ impl Egress {
         }
     }
 
-    /// Accepted = delivered + dead + cancelled + waiting, for every destination.
+    /// What [`Target::check`] says of every destination.
     pub(crate) fn check(&self) -> Result<(), alloc::string::String> {
         for (name, target) in &self.targets {
-            target.queue.check()?;
-            let (waiting, leased) = target.queue.waiting_and_leased();
-            let row = &target.row;
-            let known = row.succeeded + row.dead + row.cancelled + (waiting + leased) as u64;
-            if row.accepted != known {
-                return Err(format!(
-                    "`{name}` accepted {} jobs and knows of {known}",
-                    row.accepted
-                ));
+            target.check().map_err(|what| format!("`{name}` {what}"))?;
+            if !target.is_idle() && !self.awake.contains(name) {
+                return Err(format!("`{name}` has jobs and sleeps"));
             }
         }
         Ok(())
@@ -199,29 +83,42 @@ impl Shard {
             if mutant::is(Mutant::PatienceLost) {
                 row.held_until = Timestamp(0);
             }
+            let target = Target::new(row, io.now);
             self.egress
                 .targets
-                .insert(row.destination.name.clone(), Target::new(row));
+                .insert(target.row.destination.name.clone(), target);
             true
         });
         let names: Vec<Name> = self.egress.targets.keys().cloned().collect();
         for name in &names {
             let (from, to) = self.keys.jobs(name);
-            let mut pending = Vec::new();
+            let (mut pending, mut failed) = (Vec::new(), Vec::new());
             io.scan((&from, &to), &mut |_, value| {
-                let job: Job = decode(value);
-                if job.state == JobState::Pending {
-                    pending.push((job.lane_sequence, job.id, job.new.lane, job.ready_at));
-                } else if let Some(settled_at) = job.settled_at.filter(|_| job.state.expires()) {
+                let mut job: Job = decode(value);
+                if job.state.is_waiting() {
+                    job.new.body = Payload::null();
+                    pending.push(job);
+                    return true;
+                }
+                if let Some(settled_at) = job.settled_at.filter(|_| job.state.expires()) {
                     self.sweep.expect(settled_at, self.settings.retention_ms);
+                }
+                if matches!(job.state, JobState::Dead | JobState::Expired) {
+                    failed.push(job);
                 }
                 true
             });
             // Lanes in the order of their numbers; between lanes the oldest first would need more than rows hold.
-            pending.sort_unstable_by_key(|(sequence, id, ..)| (*sequence, *id));
+            pending.sort_unstable_by_key(|job| (job.lane_sequence, job.id));
             let target = self.egress.targets.get_mut(name).expect("just listed");
-            for (_, id, lane, ready_at) in pending {
-                target.queue.push(io.now, id, Some(lane), ready_at);
+            for job in &failed {
+                target.belts.recall_failed(job);
+            }
+            for job in &pending {
+                target.enqueue(io.now, job);
+            }
+            if target.row.destination.coalesce.is_some() {
+                self.index_objects(io, name);
             }
         }
         for name in &names {
@@ -253,8 +150,15 @@ impl Shard {
             .targets
             .entry(name.clone())
             .or_insert_with(unconfigured(&name));
+        if destination.breaker.is_none() {
+            target.row.tripped = None;
+        }
         target.row.destination = destination;
-        target.limit();
+        target.limit(io.now);
+        let coalesces = target.row.destination.coalesce.is_some();
+        if coalesces {
+            self.index_objects(io, &name);
+        }
         self.egress.changed.insert(name.clone());
         self.pump(io, &name);
         Ok(Reply::Done)
@@ -274,7 +178,8 @@ impl Shard {
         io: &Io<'_>,
         name: &Name,
     ) -> Result<Reply, Rejection> {
-        Ok(Reply::Destination(self.target(name)?.status(io.now)))
+        let status = self.target(name)?.status(io.now);
+        Ok(Reply::Destination(Box::new(status)))
     }
 
     pub(super) fn list_destinations(&self, io: &Io<'_>) -> Reply {
@@ -288,34 +193,67 @@ impl Shard {
 
     /// Sends what the limits of a destination admit.
     pub(super) fn pump(&mut self, io: &mut Io<'_>, name: &Name) {
-        loop {
-            let token = self.next_token();
-            let Some(target) = self.egress.targets.get_mut(name) else {
-                return;
-            };
-            let destination = &target.row.destination;
-            let deadline = io
-                .now
-                .plus_ms(destination.timeout_ms.saturating_add(LEASE_GRACE_MS));
-            let Some(id) = target.queue.take(io.now, ENGINE, token, deadline) else {
-                return;
-            };
-            let job: Job = io
-                .get(&self.keys.job(name, id))
-                .expect("what is queued has a row");
-            if let Some(rate) = target.queue.rate() {
-                target.row.due_us = rate.due_us();
-                self.egress.changed.insert(name.clone());
-            }
-            let attempt = job.attempts + 1;
-            let destination = Box::new(destination.clone());
-            io.effect(Effect::Deliver {
-                destination,
-                job: Box::new(job),
-                attempt,
-                token,
-            });
+        if let Some(target) = self.egress.targets.get_mut(name)
+            && target.row.tripped.is_some()
+        {
+            target.limit(io.now);
         }
+        while self.send_next(io, name) {}
+        let idle = self.egress.targets.get(name).is_none_or(Target::is_idle);
+        if idle {
+            self.egress.awake.remove(name);
+        } else if !self.egress.awake.contains(name) {
+            self.egress.awake.insert(name.clone());
+        }
+    }
+
+    /// Sees to the next job that the limits admit: sends it, or finds that it must not go. False if there is none.
+    fn send_next(&mut self, io: &mut Io<'_>, name: &Name) -> bool {
+        let Some(target) = self.egress.targets.get_mut(name) else {
+            return false;
+        };
+        if !target.queue.admits(io.now) {
+            return false;
+        }
+        let id = target.queue.peek().expect("one is ready");
+        let mut job: Job = io
+            .get(&self.keys.job(name, id))
+            .expect("what is queued has a row");
+        if job.new.expires_at.is_some_and(|at| at <= io.now) {
+            self.settle_job(io, &mut job, JobState::Expired);
+            self.feed_job(name, id, &Mark::JobExpired);
+            return true;
+        }
+        if job.number.is_some() || job.waits_for.is_some() {
+            let target = self.egress.targets.get(name).expect("seen above");
+            if let Some((_, other)) = self.obstacle(io, target, &job) {
+                let target = self.egress.targets.get_mut(name).expect("seen above");
+                Self::set_aside(target, &job, other);
+                return true;
+            }
+        }
+        let token = self.next_token();
+        let target = self.egress.targets.get_mut(name).expect("seen above");
+        let destination = &target.row.destination;
+        let deadline = io
+            .now
+            .plus_ms(destination.timeout_ms.saturating_add(LEASE_GRACE_MS));
+        let taken = target.queue.take(io.now, ENGINE, token, deadline);
+        debug_assert_eq!(taken, Some(id), "the limits have admitted it");
+        if let Some(rate) = target.queue.rate() {
+            target.row.due_us = rate.due_us();
+            self.egress.changed.insert(name.clone());
+        }
+        if let Some(objects) = &mut target.objects {
+            objects.sent(&job);
+        }
+        io.effect(Effect::Deliver {
+            destination: Box::new(target.row.destination.clone()),
+            attempt: job.attempts + 1,
+            job: Box::new(job),
+            token,
+        });
+        true
     }
 
     pub(super) fn delivered(
@@ -337,63 +275,80 @@ impl Shard {
             return;
         };
         let judgement = judge(delivery, &job.new.action);
+        let verdict = judgement.verdict;
         if let Some(ms) = judgement.patience_ms {
             target.row.held_until = target.row.held_until.max(io.now.plus_ms(ms));
             target.queue.hold(target.row.held_until);
         }
-        if judgement.verdict != Verdict::Pause {
+        if verdict != Verdict::Pause {
             job.attempts += 1;
         }
-        if judgement.verdict != Verdict::Succeed {
+        if verdict != Verdict::Succeed {
+            job.remember(io.now, delivery, &judgement.reason);
             job.last_error = Some(judgement.reason);
+            job.tried_since.get_or_insert(io.now);
         }
         let destination = &mut target.row.destination;
-        let retry_at = match judgement.verdict {
-            Verdict::Retry { after_ms } if destination.head_of_line == HeadOfLine::Block => {
-                let delay_ms = destination.retry.delay_ms(job.attempts, id.0 as u64);
-                // A rule's own delay replaces that of the policy, not its end.
-                delay_ms.map(|ms| io.now.plus_ms(after_ms.unwrap_or(ms)))
+        let retry_at = match verdict {
+            Verdict::Retry { after_ms } if destination.head_of_line != HeadOfLine::Skip => {
+                retry_at(&destination.retry, &job, after_ms, io.now)
             }
-            Verdict::Pause => {
-                destination.paused = true;
-                target.limit();
-                Some(io.now)
-            }
+            Verdict::Pause => Some(io.now),
             Verdict::Retry { .. } | Verdict::Succeed | Verdict::Fail => None,
         };
-        self.feed_job(name, id, &mark_of(&job, judgement.verdict, retry_at));
-        let target = self.egress.targets.get_mut(name).expect("seen above");
-        match (judgement.verdict, retry_at) {
+        match (verdict, retry_at) {
             (Verdict::Succeed, _) => {
-                job.state = JobState::Succeeded;
-                target.row.succeeded += 1;
+                let attempt = job.attempts;
+                self.feed_job(name, id, &Mark::JobDelivered { attempt });
+                self.settle_job(io, &mut job, JobState::Succeeded);
             }
             (_, Some(at)) => {
                 job.ready_at = at;
                 target.queue.retry(io.now, id, at);
+                if let Some(at) = job.new.expires_at {
+                    target.expiries.insert((at, id));
+                }
+                io.put(&job_key, &job);
+                self.feed_job(name, id, &failed_once(&job));
+            }
+            (_, None) if destination.head_of_line == HeadOfLine::Park => {
+                self.feed_job(name, id, &parked(&job));
+                self.park(io, &mut job);
             }
             (_, None) => {
-                job.state = JobState::Dead;
-                target.row.dead += 1;
+                self.feed_job(name, id, &dead(&job));
+                self.settle_job(io, &mut job, JobState::Dead);
             }
         }
-        if job.state != JobState::Pending {
-            job.settled_at = Some(io.now);
-            target.queue.remove(io.now, id);
-            if job.state.expires() {
-                self.sweep.expect(io.now, self.settings.retention_ms);
-            }
+        if verdict == Verdict::Pause {
+            self.disable(io, name, &job);
+        } else {
+            let is_retry = matches!(verdict, Verdict::Retry { .. });
+            self.count_for_breaker(io, name, is_retry && judgement.patience_ms.is_none());
         }
-        io.put(&job_key, &job);
         self.egress.changed.insert(name.clone());
         self.pump(io, name);
     }
 
+    /// An answer says that the destination is not to be called any more.
+    fn disable(&mut self, io: &Io<'_>, name: &Name, job: &Job) {
+        let target = self.egress.targets.get_mut(name).expect("it was called");
+        target.row.destination.paused = true;
+        target.limit(io.now);
+        let reason = cut(job.last_error.as_ref().unwrap_or(&Name::from("")));
+        self.feed_destination(name, &Mark::DestinationDisabled { reason });
+    }
+
     /// Deliveries of which the engine never reported count as unanswered; and what the time has admitted leaves.
     pub(super) fn lapse_deliveries(&mut self, io: &mut Io<'_>) {
-        let names: Vec<Name> = self.egress.targets.keys().cloned().collect();
+        let names: Vec<Name> = self.egress.awake.iter().cloned().collect();
         for name in names {
-            let target = self.egress.targets.get(&name).expect("just listed");
+            self.expire_jobs(io, &name);
+            let target = self
+                .egress
+                .targets
+                .get(&name)
+                .expect("what is awake is there");
             for (id, lease) in target.queue.lapsed(io.now) {
                 let reason = Name::from("no report of the delivery");
                 let delivery = Delivery::Unanswered {
@@ -416,36 +371,32 @@ impl Shard {
     }
 }
 
-/// A destination that jobs name and nobody has configured.
-pub(super) fn unconfigured(name: &Name) -> impl FnOnce() -> Target {
-    let name = name.clone();
-    move || {
-        Target::new(DestinationRow {
-            destination: Destination {
-                name,
-                ..Destination::default()
-            },
-            due_us: 0,
-            held_until: Timestamp(0),
-            succeeded: 0,
-            dead: 0,
-            accepted: 0,
-            cancelled: 0,
-        })
+/// When a job is tried again, if it is.
+fn retry_at(
+    policy: &RetryPolicy,
+    job: &Job,
+    after_ms: Option<u64>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let delay_ms = policy.delay_ms(job.attempts, job.id.0 as u64)?;
+    // A rule's own delay replaces that of the policy, not its end.
+    let at = now.plus_ms(after_ms.unwrap_or(delay_ms));
+    let since = job.tried_since.unwrap_or(now);
+    let in_time = |elapsed_ms| at.since_ms(since) <= elapsed_ms;
+    policy.elapsed_ms.is_none_or(in_time).then_some(at)
+}
+
+fn failed_once(job: &Job) -> Mark {
+    Mark::JobAttemptFailed {
+        attempt: job.attempts,
+        retry_at: job.ready_at,
+        reason: cut(job.last_error.as_ref().unwrap_or(&Name::from(""))),
     }
 }
 
-/// What the feed tells of a delivery that was judged.
-fn mark_of(job: &Job, verdict: Verdict, retry_at: Option<Timestamp>) -> Mark {
-    let attempt = job.attempts;
-    let reason = cut(job.last_error.as_ref().unwrap_or(&Name::from("")));
-    match (verdict, retry_at) {
-        (Verdict::Succeed, _) => Mark::JobDelivered { attempt },
-        (_, Some(retry_at)) => Mark::JobAttemptFailed {
-            attempt,
-            retry_at,
-            reason,
-        },
-        (_, None) => Mark::JobDead { attempt, reason },
+fn parked(job: &Job) -> Mark {
+    Mark::LaneBlocked {
+        attempt: job.attempts,
+        reason: cut(job.last_error.as_ref().unwrap_or(&Name::from(""))),
     }
 }

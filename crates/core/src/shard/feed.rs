@@ -262,13 +262,22 @@ impl Shard {
 
     /// Writes the item of a schedule.
     pub(super) fn feed_schedule(&mut self, name: &Name, mark: &Mark) {
+        self.feed_named(ITEM_SCHEDULE, name, mark);
+    }
+
+    /// Writes the item of a destination.
+    pub(super) fn feed_destination(&mut self, name: &Name, mark: &Mark) {
+        self.feed_named(ITEM_DESTINATION, name, mark);
+    }
+
+    fn feed_named(&mut self, kind: u8, name: &Name, mark: &Mark) {
         if !self.feed.on {
             return;
         }
         let mut encoder = Encoder::new(&mut self.feed.items);
         encoder
             .array(3)
-            .and_then(|e| e.u8(ITEM_SCHEDULE))
+            .and_then(|e| e.u8(kind))
             .and_then(|e| e.str(name))
             .expect("writing to memory cannot fail");
         encode_onto(mark, &mut self.feed.items);
@@ -312,6 +321,7 @@ impl Shard {
 const ITEM_RUN: u8 = 0;
 const ITEM_JOB: u8 = 1;
 const ITEM_SCHEDULE: u8 = 2;
+const ITEM_DESTINATION: u8 = 10;
 
 fn head_of(row: &mut Decoder<'_>) -> Head {
     let read = || -> Result<Head, minicbor::decode::Error> {

@@ -1,16 +1,17 @@
 //! Jobs: accepted at the end of their lane, looked at, replayed and cancelled. How they are delivered is in `egress`.
 
 use super::Shard;
-use super::egress::{Target, unconfigured};
+use super::destination::{Target, unconfigured};
 use crate::code::Code;
-use crate::egress::{Job, JobState, NewJob};
+use crate::egress::{Job, JobState, NewJob, Taken};
 use crate::feed::Mark;
 use crate::ids::JobId;
 use crate::io::{Io, decode};
 use crate::limits::{PAGE_MAX, SCAN_MAX};
 use crate::payload::Name;
-use crate::peer::{Rejection, Reply};
+use crate::peer::{Op, Rejection, Reply};
 use crate::row::Keys;
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
@@ -19,6 +20,30 @@ use alloc::vec::Vec;
 const LANES_REMEMBERED_MAX: usize = 100_000;
 
 impl Shard {
+    /// Requests about jobs that are there.
+    pub(super) fn request_about_jobs(
+        &mut self,
+        io: &mut Io<'_>,
+        op: Op,
+    ) -> Result<Reply, Rejection> {
+        match op {
+            Op::DescribeJob { destination, job } => self.describe_job(io, &destination, job),
+            Op::ListJobs {
+                destination,
+                state,
+                lane,
+                after,
+                limit,
+            } => self.list_jobs(io, &destination, (state, lane.as_ref()), after, limit),
+            Op::ReplayJob { destination, job } => self.replay_job(io, &destination, job),
+            Op::CancelJob { destination, job } => self.cancel_job(io, &destination, job),
+            _ => {
+                let detail = "this is no request about a job";
+                Err(Rejection::new(Code::Internal, detail))
+            }
+        }
+    }
+
     /// Jobs that a client wants accepted: refused whole if a destination is not known.
     pub(super) fn create_jobs_asked(
         &mut self,
@@ -29,66 +54,126 @@ impl Shard {
             self.target(&job.destination)?;
         }
         let total = jobs.len() as u32;
-        let accepted = self.create_jobs(io, jobs, None);
+        let (accepted, others) = self.create_jobs(io, jobs, None);
+        let refused = others
+            .iter()
+            .filter(|(_, taken)| matches!(taken, Taken::Refused(_)));
         Ok(Reply::Jobs {
             accepted,
-            known: total - accepted,
+            known: total - accepted - refused.count() as u32,
+            others: (!others.is_empty()).then_some(others),
         })
     }
 
     /// Accepts jobs, each at the end of its lane. A destination that nobody has configured keeps them until somebody does.
-    /// Returns how many were new.
+    /// Returns how many were new, and what became of those that were not simply accepted.
     pub(super) fn create_jobs(
         &mut self,
         io: &mut Io<'_>,
         jobs: Vec<(JobId, NewJob)>,
         source: Option<&Name>,
-    ) -> u32 {
-        let mut accepted = 0;
+    ) -> (u32, Vec<(u32, Taken)>) {
+        let (mut accepted, mut others) = (0, Vec::new());
         let mut touched = BTreeSet::new();
-        for (id, new) in jobs {
+        for (place, (id, new)) in jobs.into_iter().enumerate() {
             let name = new.destination.clone();
-            let job_key = self.keys.job(&name, id);
-            if io.get_bytes(&job_key).is_some() {
-                continue;
+            let taken = self.create_job(io, id, new, source);
+            if !matches!(taken, Some(Taken::Known | Taken::Refused(_))) {
+                accepted += 1;
+                touched.insert(name);
             }
-            let target = self
-                .egress
-                .targets
-                .entry(name.clone())
-                .or_insert_with(unconfigured(&name));
-            let lane_sequence = next_in_lane(io, self.keys, target, &new.lane);
-            let ready_at = new.not_before.unwrap_or(io.now);
-            target
-                .queue
-                .push(io.now, id, Some(new.lane.clone()), ready_at);
-            target.row.accepted += 1;
-            let job = Job {
-                id,
-                lane_sequence,
-                new,
-                created_at: io.now,
-                attempts: 0,
-                ready_at,
-                state: JobState::Pending,
-                last_error: None,
-                settled_at: None,
-                source: source.cloned(),
-            };
-            io.create(&job_key, &job);
-            let sequence = job.lane_sequence;
-            self.feed_job(&name, id, &Mark::JobAccepted { sequence });
-            accepted += 1;
-            touched.insert(name);
+            others.extend(taken.map(|taken| (place as u32, taken)));
         }
         for name in touched {
             self.pump(io, &name);
             self.egress.changed.insert(name);
         }
-        accepted
+        (accepted, others)
     }
 
-    fn find_job(&self, io: &Io<'_>, name: &Name, id: JobId) -> Result<Job, Rejection> {
+    /// Accepts one job. Nothing: just so.
+    fn create_job(
+        &mut self,
+        io: &mut Io<'_>,
+        id: JobId,
+        new: NewJob,
+        source: Option<&Name>,
+    ) -> Option<Taken> {
+        let name = new.destination.clone();
+        let job_key = self.keys.job(&name, id);
+        if io.get_bytes(&job_key).is_some() {
+            return Some(Taken::Known);
+        }
+        // A run hears no refusal: its job is accepted, and expires at once.
+        if source.is_none() && new.expires_at.is_some_and(|at| at <= io.now) {
+            let detail = "`expires_at` is in the past";
+            return Some(Taken::Refused(Rejection::new(Code::JobTooLate, detail)));
+        }
+        if new.depends_on.is_some() {
+            self.egress
+                .targets
+                .entry(name.clone())
+                .or_insert_with(unconfigured(&name));
+            self.index_objects(io, &name);
+        }
+        let target = self
+            .egress
+            .targets
+            .entry(name.clone())
+            .or_insert_with(unconfigured(&name));
+        let superfluous = target.superfluous(io.now, &new);
+        let lane_sequence = next_in_lane(io, self.keys, target, &new.lane);
+        target.row.accepted += 1;
+        let mut job = Job::accepted(id, new, lane_sequence, io.now);
+        job.source = source.cloned();
+        job.object_since = superfluous.since;
+        if job.new.batch.is_some() && job.new.stage.is_some() {
+            job.number = Some(target.row.accepted);
+        }
+        if job.new.depends_on.is_some() {
+            job.waits_for = Some(target.prerequisites(&job.new));
+        }
+        self.feed_job(
+            &name,
+            id,
+            &Mark::JobAccepted {
+                sequence: lane_sequence,
+            },
+        );
+        let mut taken = superfluous.older.first().copied().map(Taken::Superseding);
+        if let Some(creation) = superfluous.creation {
+            let target = self.egress.targets.get_mut(&name).expect("just seen");
+            target.row.superseded += 1;
+            job.state = JobState::Superseded;
+            job.settled_at = Some(io.now);
+            io.create(&job_key, &job);
+            self.feed_job(&name, id, &Mark::JobSuperseded { by: creation });
+            self.sweep.expect(io.now, self.settings.retention_ms);
+            taken = Some(Taken::CancelledOut(creation));
+        } else {
+            let target = self.egress.targets.get_mut(&name).expect("just seen");
+            target.enqueue(io.now, &job);
+            if let Some(objects) = &mut target.objects {
+                objects.add(&job);
+            }
+            io.create(&job_key, &job);
+        }
+        for older in superfluous.older.into_iter().chain(superfluous.creation) {
+            self.supersede(io, &name, older, id);
+        }
+        taken
+    }
+
+    /// A newer job takes the place of an older one that waits.
+    fn supersede(&mut self, io: &mut Io<'_>, name: &Name, older: JobId, by: JobId) {
+        if let Some(mut job) = io.get::<Job>(&self.keys.job(name, older)) {
+            job.superseded_by = Some(by);
+            self.settle_job(io, &mut job, JobState::Superseded);
+            self.feed_job(name, older, &Mark::JobSuperseded { by });
+        }
+    }
+
+    pub(super) fn find_job(&self, io: &Io<'_>, name: &Name, id: JobId) -> Result<Job, Rejection> {
         self.target(name)?;
         io.get(&self.keys.job(name, id)).ok_or_else(|| {
             let detail = format!("destination `{name}` has no job `{id}`");
@@ -96,28 +181,49 @@ impl Shard {
         })
     }
 
-    pub(super) fn describe_job(
-        &self,
-        io: &Io<'_>,
-        name: &Name,
-        id: JobId,
-    ) -> Result<Reply, Rejection> {
+    fn describe_job(&self, io: &Io<'_>, name: &Name, id: JobId) -> Result<Reply, Rejection> {
         let job = self.find_job(io, name, id)?;
         let target = self.target(name)?;
-        let waits = job.state == JobState::Pending;
-        let blocked_on = target.queue.blocked_on(io.now, id).map(Name::from);
-        let blocked_on = if target.is_usable() {
-            blocked_on
-        } else {
-            target.blocked_on(io.now)
-        };
+        let blocked_on = self.job_blocked_on(io, target, &job);
         Ok(Reply::Job {
-            job,
-            blocked_on: blocked_on.filter(|_| waits),
+            job: Box::new(job),
+            blocked_on,
         })
     }
 
-    pub(super) fn list_jobs(
+    /// What a job waits for, in words; nothing if it is under way or settled.
+    fn job_blocked_on(&self, io: &Io<'_>, target: &Target, job: &Job) -> Option<Name> {
+        if !job.state.is_waiting() || target.queue.leased(job.id).is_some() {
+            return None;
+        }
+        if job.state == JobState::Parked {
+            let words = "an operator: it failed for good, and its lane stands still behind it";
+            return Some(Name::from(words));
+        }
+        let first = target.queue.first_of(&job.new.lane);
+        if let Some(first) = first.filter(|first| *first != job.id) {
+            let words = target.queue.blocked_on(io.now, job.id)?;
+            let first: Option<Job> = io.get(&self.keys.job(&target.row.destination.name, first));
+            let why = first.and_then(|first| self.job_blocked_on(io, target, &first));
+            return Some(match why {
+                Some(why) => Name::from(format!("{words}; the first waits for {why}")),
+                None => Name::from(words),
+            });
+        }
+        if !target.is_usable() || target.row.tripped.is_some() {
+            return target.blocked_on(io.now);
+        }
+        if let Some((obstacle, _)) = self.obstacle(io, target, job) {
+            return Some(Name::from(obstacle.words));
+        }
+        if job.attempts == 0 && job.ready_at > io.now {
+            let ms = job.ready_at.since_ms(io.now);
+            return Some(Name::from(format!("its time: not before {ms} ms from now")));
+        }
+        target.queue.blocked_on(io.now, job.id).map(Name::from)
+    }
+
+    fn list_jobs(
         &self,
         io: &Io<'_>,
         name: &Name,
@@ -151,12 +257,7 @@ impl Shard {
         Ok(Reply::JobList { jobs, next })
     }
 
-    pub(super) fn replay_job(
-        &mut self,
-        io: &mut Io<'_>,
-        name: &Name,
-        id: JobId,
-    ) -> Result<Reply, Rejection> {
+    fn replay_job(&mut self, io: &mut Io<'_>, name: &Name, id: JobId) -> Result<Reply, Rejection> {
         let mut job = self.find_job(io, name, id)?;
         if job.state != JobState::Dead {
             let detail = format!("job `{id}` is {}", job.state.as_str());
@@ -172,12 +273,16 @@ impl Shard {
         let sequence = job.lane_sequence;
         job.state = JobState::Pending;
         job.attempts = 0;
+        job.tried_since = None;
         job.ready_at = io.now;
         job.settled_at = None;
+        // Whoever replays it wants it delivered, though its time is over.
+        job.new.expires_at = job.new.expires_at.filter(|at| *at > io.now);
         target.row.dead -= 1;
-        target
-            .queue
-            .push(io.now, id, Some(job.new.lane.clone()), io.now);
+        target.enqueue(io.now, &job);
+        if let Some(objects) = &mut target.objects {
+            objects.add(&job);
+        }
         io.put(&self.keys.job(name, id), &job);
         self.feed_job(name, id, &Mark::JobReplayed { sequence });
         self.egress.changed.insert(name.clone());
@@ -185,33 +290,14 @@ impl Shard {
         Ok(Reply::Done)
     }
 
-    pub(super) fn cancel_job(
-        &mut self,
-        io: &mut Io<'_>,
-        name: &Name,
-        id: JobId,
-    ) -> Result<Reply, Rejection> {
+    fn cancel_job(&mut self, io: &mut Io<'_>, name: &Name, id: JobId) -> Result<Reply, Rejection> {
         let mut job = self.find_job(io, name, id)?;
-        if !matches!(job.state, JobState::Pending | JobState::Dead) {
+        if !job.state.is_waiting() && job.state != JobState::Dead {
             let detail = format!("job `{id}` is {}", job.state.as_str());
             return Err(Rejection::new(Code::JobSettled, detail));
         }
-        let target = self
-            .egress
-            .targets
-            .get_mut(name)
-            .expect("find_job has seen it");
-        if job.state == JobState::Dead {
-            target.row.dead -= 1;
-        }
-        target.row.cancelled += 1;
-        target.queue.remove(io.now, id);
-        job.state = JobState::Cancelled;
-        job.settled_at = Some(io.now);
-        self.sweep.expect(io.now, self.settings.retention_ms);
-        io.put(&self.keys.job(name, id), &job);
+        self.settle_job(io, &mut job, JobState::Cancelled);
         self.feed_job(name, id, &Mark::JobCancelled);
-        self.egress.changed.insert(name.clone());
         self.pump(io, name);
         Ok(Reply::Done)
     }

@@ -56,19 +56,10 @@ impl Sweep {
 impl JobState {
     /// True if a job in this state goes after the retention time. Dead letters stay until somebody decides.
     pub(crate) fn expires(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Cancelled)
-            || (matches!(self, Self::Dead) && mutant::is(Mutant::DeadLettersExpire))
-    }
-
-    /// The state in lower case.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Succeeded => "succeeded",
-            Self::Dead => "dead",
-            Self::Cancelled => "cancelled",
-        }
+        matches!(
+            self,
+            Self::Succeeded | Self::Cancelled | Self::Superseded | Self::Expired
+        ) || (matches!(self, Self::Dead) && mutant::is(Mutant::DeadLettersExpire))
     }
 }
 
@@ -120,6 +111,7 @@ impl Shard {
             } else {
                 if let Some(job) = io.get::<Job>(&key) {
                     self.part_with_job(io, &job);
+                    self.forget_failure(io, &job);
                 }
                 io.delete(&key);
             }

@@ -1,7 +1,10 @@
 //! Scenarios of one shard: what goes in, what comes out, and after every input all invariants and a recovery.
 
+mod belts;
+mod breaker;
 mod children;
 mod cluster;
+mod coalescing;
 mod continues;
 mod cost;
 mod egress;

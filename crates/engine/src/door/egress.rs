@@ -4,8 +4,9 @@ use super::{Checked, check_name, check_payload, check_text};
 use crate::delivery::rules::{self, RULES_MAX};
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
+use trunkline_core::ids::{ShardId, destination_shard};
 use trunkline_core::limits::{JOBS_PER_REQUEST_MAX, PAYLOAD_BYTES_MAX};
-use trunkline_core::peer::Rejection;
+use trunkline_core::peer::{EgressOp, Rejection, WhichJobs};
 
 /// Object ids of one job.
 const OBJECT_IDS_MAX: usize = 1_000;
@@ -39,6 +40,34 @@ pub(super) fn check_destination(destination: &Destination) -> Checked {
         }
     }
     Ok(())
+}
+
+/// The shard that an operator's decision is for.
+pub(super) fn shard_of(op: &EgressOp, shards: u16) -> Option<ShardId> {
+    match op {
+        EgressOp::ReleaseLane { destination, .. }
+        | EgressOp::ReleaseJobs { destination, .. }
+        | EgressOp::SetBreaker { destination, .. } => Some(destination_shard(destination, shards)),
+    }
+}
+
+pub(super) fn check_op(op: &EgressOp) -> Checked {
+    match op {
+        EgressOp::SetBreaker { destination, .. } => check_name("the destination", destination),
+        EgressOp::ReleaseLane {
+            destination, lane, ..
+        } => {
+            check_name("the destination", destination)?;
+            check_name("the lane", lane)
+        }
+        EgressOp::ReleaseJobs { destination, which } => {
+            check_name("the destination", destination)?;
+            match which {
+                WhichJobs::Job(_) => Ok(()),
+                WhichJobs::Batch(batch) => check_name("the batch", batch),
+            }
+        }
+    }
 }
 
 pub(super) fn check_jobs<'a>(jobs: impl ExactSizeIterator<Item = &'a NewJob> + Clone) -> Checked {
@@ -77,6 +106,18 @@ pub(super) fn check_job(job: &NewJob) -> Checked {
     }
     for id in &job.object_ids {
         check_name("an object id", id)?;
+    }
+    if let Some(batch) = &job.batch {
+        check_name("the batch", batch)?;
+    }
+    let depends_on = job.depends_on.as_deref().unwrap_or_default();
+    if depends_on.len() > OBJECT_IDS_MAX {
+        let detail = format!("a job depends on at most {OBJECT_IDS_MAX} objects");
+        return Err(Rejection::new(Code::TooManyItems, detail));
+    }
+    for object in depends_on {
+        check_name("an object type", &object.object_type)?;
+        check_name("an object id", &object.object_id)?;
     }
     check_payload("the body", &job.body)
 }

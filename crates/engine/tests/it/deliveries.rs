@@ -49,7 +49,7 @@ async fn settled(engine: &Engine, job: JobId) -> Job {
             panic!("a job");
         };
         let done = job.state != JobState::Pending;
-        settled = done.then_some(job);
+        settled = done.then_some(*job);
         done
     })
     .await;

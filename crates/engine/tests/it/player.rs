@@ -168,6 +168,6 @@ pub(crate) fn job(lane: &str, body: Payload) -> NewJob {
         action: Name::from("update"),
         object_ids: vec![Name::from("85123A")],
         body,
-        not_before: None,
+        ..NewJob::default()
     }
 }

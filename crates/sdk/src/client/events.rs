@@ -84,7 +84,7 @@ impl Event {
     pub fn run(&self) -> Option<&RunId> {
         match &self.event.about {
             About::Run { id, .. } => Some(id),
-            About::Job(_) | About::Schedule { .. } => None,
+            About::Job(_) | About::Schedule { .. } | About::Destination { .. } => None,
         }
     }
 
@@ -92,7 +92,7 @@ impl Event {
     #[must_use]
     pub fn job(&self) -> Option<JobId> {
         match &self.event.about {
-            About::Run { .. } | About::Schedule { .. } => None,
+            About::Run { .. } | About::Schedule { .. } | About::Destination { .. } => None,
             About::Job(job) => Some(job.id),
         }
     }

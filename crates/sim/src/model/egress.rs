@@ -77,6 +77,11 @@ impl Model {
                 self.marks.set("a job was cancelled");
                 Ok(())
             }
+            (JobState::Pending, JobState::Superseded | JobState::Expired)
+                if new.attempts == old.attempts =>
+            {
+                Ok(())
+            }
             (before, after) if before == after => Ok(()),
             _ => wrong("not allowed"),
         }
@@ -177,6 +182,16 @@ impl Model {
         };
         if destination.paused || destination.url.is_empty() {
             return wrong("EGRESS-HELD", "sent to a destination that is held back");
+        }
+        let tripped = match self.before.get(name) {
+            Some(before) => before.tripped.clone(),
+            None => self.destination_row(name).and_then(|row| row.tripped),
+        };
+        if destination.breaker.is_some() && tripped.is_some_and(|tripped| tripped.until > now) {
+            return wrong("EGRESS-HELD", "sent through an open breaker");
+        }
+        if job.new.expires_at.is_some_and(|at| at <= now) {
+            return wrong("EGRESS-HELD", "sent though its time is over");
         }
         if held_until > now {
             return wrong(

@@ -146,9 +146,15 @@ impl World {
                 lane: Name::from(LANES[usize::from(lane) % LANES.len()]),
                 object_type: Name::from("stock"),
                 action: Name::from("update"),
-                object_ids: Vec::new(),
+                object_ids: vec![Name::from(if number.is_multiple_of(2) {
+                    "even"
+                } else {
+                    "odd"
+                })],
                 body: Payload::null(),
                 not_before,
+                expires_at: key.is_multiple_of(7).then(|| self.now.plus_ms(3_000)),
+                ..NewJob::default()
             };
             (id, job)
         };

@@ -162,7 +162,7 @@ fn commands() -> Vec<Command> {
                 action: name("update"),
                 object_ids: vec![name("sku-1")],
                 body: json("{}"),
-                not_before: None,
+                ..NewJob::default()
             },
         },
         Command::Finish {
@@ -222,6 +222,30 @@ fn job_marks() -> Vec<Mark> {
         },
         Mark::JobReplayed { sequence: 9 },
         Mark::JobCancelled,
+        Mark::JobSuperseded { by: JobId(8) },
+        Mark::JobExpired,
+        Mark::LaneBlocked {
+            attempt: 20,
+            reason: reason(),
+        },
+        Mark::LaneReleased,
+        Mark::JobBlocked {
+            reason: name("job `00000000000000000000000000000007` is dead"),
+        },
+        Mark::JobReleased,
+    ]
+}
+
+fn destination_marks() -> Vec<Mark> {
+    vec![
+        Mark::DestinationFailing {
+            until: AT,
+            trips: 1,
+        },
+        Mark::DestinationRecovered,
+        Mark::DestinationDisabled {
+            reason: name("its breaker opened 10 times without a success between"),
+        },
     ]
 }
 
@@ -336,10 +360,16 @@ pub(super) fn examples() -> Vec<Event> {
         };
         (about, What::Mark { mark, answers })
     });
+    let destination_marks = destination_marks().into_iter().map(|mark| {
+        let answers = None;
+        let about = About::Destination { name: name("shop") };
+        (about, What::Mark { mark, answers })
+    });
     let mut all: Vec<Event> = entries
         .chain(marks)
         .chain(job_marks)
         .chain(schedule_marks)
+        .chain(destination_marks)
         .map(|(about, what)| Event {
             shard: ShardId(3),
             at: FeedPosition {

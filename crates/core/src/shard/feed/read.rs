@@ -7,7 +7,7 @@
 //! an event is the same whatever is asked for, and whichever version of Trunkline reads it.
 
 use super::seen::{Gone, Seen};
-use super::{ITEM_JOB, ITEM_RUN, ITEM_SCHEDULE, Shard, head_of};
+use super::{ITEM_DESTINATION, ITEM_JOB, ITEM_RUN, ITEM_SCHEDULE, Shard, head_of};
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome};
 use crate::failure::Failure;
@@ -47,10 +47,8 @@ enum Item {
         destination: Name,
         mark: Mark,
     },
-    Schedule {
-        name: Name,
-        mark: Mark,
-    },
+    /// A schedule or a destination.
+    Named { about: About, mark: Mark },
 }
 
 /// A page on its way.
@@ -244,13 +242,13 @@ impl Shard {
                 self.keep_seen(key, seen, page);
                 Ok(done)
             }
-            Item::Schedule { name, mark } => {
+            Item::Named { about, mark } => {
                 if page.is_full() {
                     return Ok(0);
                 }
                 page.slots += 1;
                 if !page.filter.wants_only_runs() {
-                    let (about, answers) = (About::Schedule { name }, None);
+                    let answers = None;
                     self.add(page, first, time, about, What::Mark { mark, answers });
                 }
                 Ok(slots)
@@ -386,7 +384,7 @@ impl Item {
     fn slots(&self) -> u32 {
         match self {
             Self::Run { entries, marks, .. } => entries + marks.len() as u32,
-            Self::Job { .. } | Self::Schedule { .. } => 1,
+            Self::Job { .. } | Self::Named { .. } => 1,
         }
     }
 }
@@ -394,11 +392,15 @@ impl Item {
 fn item_of(decoder: &mut Decoder<'_>) -> Result<Item, Error> {
     let length = decoder.array()?.unwrap_or(0);
     let kind = decoder.u8()?;
-    if kind == ITEM_SCHEDULE {
-        return Ok(Item::Schedule {
-            name: decoder.decode()?,
-            mark: decoder.decode()?,
-        });
+    if matches!(kind, ITEM_SCHEDULE | ITEM_DESTINATION) {
+        let name = decoder.decode()?;
+        let about = if kind == ITEM_SCHEDULE {
+            About::Schedule { name }
+        } else {
+            About::Destination { name }
+        };
+        let mark = decoder.decode()?;
+        return Ok(Item::Named { about, mark });
     }
     let bytes: [u8; 16] = decoder
         .bytes()?

@@ -8,7 +8,7 @@
 //! Invariants: whoever removes or rewrites chunks of a history calls `part_with_history` before; a row that is not too old finds
 //! everything that it points at.
 
-use super::{Head, ITEM_SCHEDULE, Shard, head_of};
+use super::{Head, ITEM_DESTINATION, ITEM_SCHEDULE, Shard, head_of};
 use crate::egress::Job;
 use crate::entry::{Entry, Notification};
 use crate::feed::{JobFacts, Mark};
@@ -241,8 +241,8 @@ fn subject_of(decoder: &mut Decoder<'_>) -> u128 {
     let mut read = || -> Result<u128, minicbor::decode::Error> {
         let length = decoder.array()?.unwrap_or(0);
         let kind = decoder.u8()?;
-        // Of a schedule nothing remains; nothing has this subject.
-        let bytes = if kind == ITEM_SCHEDULE {
+        // Of a schedule or destination nothing remains; nothing has this subject.
+        let bytes = if matches!(kind, ITEM_SCHEDULE | ITEM_DESTINATION) {
             decoder.skip()?;
             &[0; 16]
         } else {

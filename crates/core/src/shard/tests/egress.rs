@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::effect::Effect;
-use crate::egress::{Delivery, Destination, HeadOfLine, JobState, NewJob, Rate, Verdict};
+use crate::egress::{Delivery, Destination, HeadOfLine, JobState, NewJob, Rate, Taken, Verdict};
 use crate::entry::Command;
 use crate::ids::{CommandId, JobId};
 use crate::input::Input;
@@ -12,7 +12,7 @@ use crate::policy::RetryPolicy;
 use std::vec;
 use std::vec::Vec;
 
-fn shop() -> Destination {
+pub(super) fn shop() -> Destination {
     Destination {
         name: Name::from("shop"),
         url: Name::from("http://127.0.0.1:1/"),
@@ -29,7 +29,7 @@ fn shop() -> Destination {
     }
 }
 
-fn new_job(lane: &str) -> NewJob {
+pub(super) fn new_job(lane: &str) -> NewJob {
     NewJob {
         destination: Name::from("shop"),
         lane: Name::from(lane),
@@ -37,11 +37,11 @@ fn new_job(lane: &str) -> NewJob {
         action: Name::from("update"),
         object_ids: vec![Name::from(lane)],
         body: json("{}"),
-        not_before: None,
+        ..NewJob::default()
     }
 }
 
-fn put(world: &mut World, destination: Destination) {
+pub(super) fn put(world: &mut World, destination: Destination) {
     assert_eq!(
         world.ask(Op::PutDestination { destination }),
         Some(Ok(Reply::Done))
@@ -59,16 +59,16 @@ fn create(world: &mut World, jobs: &[(u128, &str)]) -> Reply {
         .expect("accepted")
 }
 
-fn status(world: &mut World) -> DestinationStatus {
+pub(super) fn status(world: &mut World) -> DestinationStatus {
     match world.ask(Op::DescribeDestination {
         name: Name::from("shop"),
     }) {
-        Some(Ok(Reply::Destination(status))) => status,
+        Some(Ok(Reply::Destination(status))) => *status,
         other => panic!("{other:?}"),
     }
 }
 
-fn job_of(delivery: &Effect) -> (u128, u64, u32) {
+pub(super) fn job_of(delivery: &Effect) -> (u128, u64, u32) {
     match delivery {
         Effect::Deliver { job, attempt, .. } => (job.id.0, job.lane_sequence, *attempt),
         other => panic!("{other:?}"),
@@ -284,7 +284,8 @@ fn a_known_job_is_not_accepted_twice() {
         create(&mut world, &[(1, "a")]),
         Reply::Jobs {
             accepted: 1,
-            known: 0
+            known: 0,
+            others: None
         }
     );
     world.crash();
@@ -292,7 +293,8 @@ fn a_known_job_is_not_accepted_twice() {
         create(&mut world, &[(1, "a"), (2, "a")]),
         Reply::Jobs {
             accepted: 1,
-            known: 1
+            known: 1,
+            others: Some(vec![(0, Taken::Known)])
         }
     );
 }
@@ -359,13 +361,13 @@ fn end_first(world: &mut World, status: u16, verdict: Option<Verdict>) {
     });
 }
 
-fn job(world: &mut World, id: u128) -> crate::egress::Job {
+pub(super) fn job(world: &mut World, id: u128) -> crate::egress::Job {
     let op = Op::DescribeJob {
         destination: Name::from("shop"),
         job: JobId(id),
     };
     match world.ask(op) {
-        Some(Ok(Reply::Job { job, .. })) => job,
+        Some(Ok(Reply::Job { job, .. })) => *job,
         other => panic!("{other:?}"),
     }
 }

@@ -241,7 +241,7 @@ fn a_job_is_followed_from_its_acceptance_to_its_end() {
         action: Name::from("update"),
         object_ids: vec![],
         body: json("{}"),
-        not_before: None,
+        ..NewJob::default()
     };
     let id = JobId(7);
     world.ask(Op::CreateJobs {

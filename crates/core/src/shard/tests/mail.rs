@@ -33,7 +33,7 @@ fn ship(world: &mut World, run: &str) {
         action: Name::from("update"),
         object_ids: vec![],
         body: json("{}"),
-        not_before: None,
+        ..NewJob::default()
     };
     world.start(run);
     world.play(

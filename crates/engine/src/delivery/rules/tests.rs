@@ -16,7 +16,7 @@ fn job() -> Job {
         action: Name::from("update"),
         object_ids: vec![Name::from("sku-1")],
         body: Payload::from(br#"{"delta": -2}"#.to_vec()),
-        not_before: None,
+        ..NewJob::default()
     };
     Job {
         id: JobId(7),
@@ -29,6 +29,14 @@ fn job() -> Job {
         last_error: None,
         settled_at: None,
         source: None,
+        failed: None,
+        superseded_by: None,
+        replay_of: None,
+        number: None,
+        waits_for: None,
+        released: None,
+        object_since: None,
+        tried_since: None,
     }
 }
 
