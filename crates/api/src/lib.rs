@@ -20,6 +20,7 @@
 
 pub use trunkline_core as core;
 
+pub mod credential;
 pub mod cursor;
 pub mod egress;
 pub mod event;

@@ -65,6 +65,12 @@ pub(crate) enum Command {
     /// Destinations and jobs
     #[command(subcommand)]
     Egress(EgressCommand),
+    /// What authenticates deliveries
+    #[command(subcommand)]
+    Credential(crate::credential::CredentialCommand),
+    /// The keys that protect credentials
+    #[command(subcommand)]
+    Keys(crate::credential::KeysCommand),
     /// Jobs that used up their attempts
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
@@ -98,6 +104,9 @@ pub(crate) struct DevArgs {
     /// The address to listen on; port 0 takes any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7411")]
     pub(crate) listen: SocketAddr,
+    /// The file with the keys that protect credentials; it is made if it is missing [default: the data folder's name and .key]
+    #[arg(long, value_name = "FILE", env = "TRUNKLINE_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }
@@ -115,6 +124,9 @@ pub(crate) struct ServerArgs {
         default_value = "127.0.0.1:7411"
     )]
     pub(crate) listen: SocketAddr,
+    /// The file with the keys that protect credentials, as `trunkline keys create` makes it; without it there can be none
+    #[arg(long, value_name = "FILE", env = "TRUNKLINE_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     /// Shard threads, each with a journal; fixed when the folder is made [default: half the cores]
     #[arg(long, value_name = "COUNT")]
     pub(crate) threads: Option<u16>,

@@ -92,7 +92,8 @@ pub(crate) fn rule(text: &str) -> Result<RuleBody, String> {
         Some("retry") => VerdictBody::Retry,
         Some("fail") => VerdictBody::Fail,
         Some("pause") => VerdictBody::Pause,
-        _ => return Err("a rule begins with succeed, retry, fail or pause".into()),
+        Some("refresh") => VerdictBody::RefreshCredential,
+        _ => return Err("a rule begins with succeed, retry, fail, pause or refresh".into()),
     };
     let after_ms = match after_ms {
         Some(ms) if verdict == VerdictBody::Retry => {
@@ -119,6 +120,7 @@ fn then(rule: &RuleBody) -> String {
         (VerdictBody::Retry, Some(ms)) => format!("retry after {}", span(ms)),
         (VerdictBody::Fail, _) => "fail".into(),
         (VerdictBody::Pause, _) => "pause".into(),
+        (VerdictBody::RefreshCredential, _) => "refresh the credential".into(),
     }
 }
 
@@ -147,6 +149,7 @@ fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<()
         coalesce: args.coalesce.then_some(Switch::Is(true)),
         paused: args.paused,
         rules: args.rules,
+        credential: args.credential,
     };
     let answer = client.put(&destination_path(&args.name), &request)?;
     describe(&answer.read()?, out)?;
@@ -215,6 +218,9 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
         HeadOfLineBody::Park => "holds its lane, and stops it in the end",
     };
     writeln!(out, "  a failed job {head}")?;
+    if let Some(credential) = &destination.credential {
+        writeln!(out, "  credential   {credential}")?;
+    }
     for rule in &destination.rules {
         writeln!(out, "  rule         {}: {}", then(rule), rule.when)?;
     }

@@ -12,6 +12,7 @@
 mod args;
 mod bulk;
 mod client;
+mod credential;
 mod dead_letters;
 mod doctor;
 mod egress;
@@ -70,6 +71,8 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Schedule(command) => schedule::carry_out(command, &client?, out),
         Command::Task(command) => task::carry_out(command, &client?, out),
         Command::Egress(command) => egress::carry_out(command, &client?, out),
+        Command::Credential(command) => credential::carry_out(command, &client?, out),
+        Command::Keys(command) => credential::carry_out_keys(command, || client, out),
         Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
         Command::Events(args) => events::carry_out(&args, &client?, out),
         Command::Explain { code } => explain::explain(&code, out),

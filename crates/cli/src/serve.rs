@@ -5,9 +5,12 @@ use crate::failure::Failure;
 use crate::log;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trunkline_api::core::code::Code;
+use trunkline_server::engine::vault::{Vault, VaultError};
 use trunkline_server::engine::{Config as EngineConfig, Engine};
 use trunkline_server::{Config, End};
 
@@ -38,8 +41,13 @@ pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out)?;
         writeln!(out, "Ctrl-C stops it; the data stays.")
     };
+    let key_file = args.key_file.clone().unwrap_or_else(|| beside(&args.data));
+    let mut engine = EngineConfig::new(&args.data);
+    engine.vault = Some(Arc::new(
+        Vault::load_or_create(&key_file).map_err(unusable)?,
+    ));
     serve(
-        &EngineConfig::new(&args.data),
+        &engine,
         Config::default(),
         args.listen,
         &args.log,
@@ -53,6 +61,9 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
     let mut engine = EngineConfig::new(&args.data);
     engine.shards = args.shards;
     engine.threads = args.threads;
+    if let Some(key_file) = &args.key_file {
+        engine.vault = Some(Arc::new(Vault::load(key_file).map_err(unusable)?));
+    }
     if let Some(retention_ms) = args.retention_ms {
         engine.retention_ms = retention_ms;
     }
@@ -71,6 +82,18 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
     };
     let banner = |out: &mut dyn Write, url: &str| writeln!(out, "listening on {url}");
     serve(&engine, config, args.listen, &args.log, &banner, out)
+}
+
+/// The key file of a data folder, unless somebody says otherwise. Not in the folder, so that a copy of that gives nothing away.
+fn beside(data: &Path) -> PathBuf {
+    let mut name = data.components().as_path().as_os_str().to_owned();
+    name.push(".key");
+    PathBuf::from(name)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn unusable(error: VaultError) -> Failure {
+    Failure::new(Code::KeyRingInvalid, error.to_string())
 }
 
 fn serve(

@@ -126,6 +126,14 @@ codes! {
     100 JobTooLate 409 "the time of the job is over already",
     101 LaneNotParked 409 "the lane does not stand still",
     102 BreakerClosed 409 "the breaker is closed",
+    130 CredentialNotFound 404 "there is no such credential",
+    131 CredentialInvalid 400 "the credential's settings are not usable",
+    132 CredentialInUse 409 "destinations use the credential",
+    133 NoKeyRing 409 "the server has no key ring",
+    134 KeyRingWrong 503 "the key ring does not open what is stored",
+    135 KeyRingInvalid 400 "the key file is not usable",
+    136 CredentialFailed 502 "the credential cannot be used",
+    137 NoSuchVersion 409 "the credential has no version in that stage",
 }
 
 impl fmt::Display for Code {

@@ -287,6 +287,10 @@ pub struct Destination {
     /// An expression over the job that says its lane, for jobs that name none. The engine evaluates it.
     #[n(14)]
     pub lane_by: Option<Name>,
+    /// What authenticates the calls; absent: nothing does. The engine opens it at the last moment.
+    #[n(26)]
+    #[cbor(default)]
+    pub credential: Option<Name>,
 }
 
 /// A rule that judges deliveries.
@@ -320,6 +324,18 @@ pub enum Verdict {
     /// The destination is not to be called any more until an operator says so. The job waits, and the call costs no attempt.
     #[n(3)]
     Pause,
+    /// It is tried again after so many milliseconds, in which the destination is not called at all, and costs no attempt: it never
+    /// left, because what it needs was not there.
+    #[n(20)]
+    Wait {
+        /// For so long.
+        #[n(0)]
+        after_ms: u64,
+    },
+    /// What authenticates the calls is renewed once, and it is tried again; if that does not help, it has failed. The engine does
+    /// it, and gives the core another verdict.
+    #[n(21)]
+    RefreshCredential,
 }
 
 /// A rate limit: `per_second` in the long run, and at most `burst` at once (GCRA, ITU-T I.371).
@@ -405,6 +421,7 @@ impl Default for Destination {
             quotas: None,
             limiters: None,
             lane_by: None,
+            credential: None,
         }
     }
 }

@@ -23,6 +23,7 @@
 mod bulk;
 mod egress;
 mod filter;
+mod kept;
 mod method;
 mod op;
 mod query;
@@ -42,6 +43,7 @@ use minicbor::{Decode, Encode};
 pub use bulk::{Bulk, BulkState, BulkStatus};
 pub use egress::{EgressOp, WhichJobs};
 pub use filter::{Action, Fitness, RunFilter};
+pub use kept::{Keep, Kept};
 pub use method::{CallMethod, WhichTimers};
 pub use op::Op;
 pub use query::{AskQuery, Query, QueryAnswer};

@@ -22,6 +22,9 @@
 //! sc shard:2 name 00                   where it stands               schedule::ScheduleState
 //! bk shard:2 id                        a bulk operation              shard::BulkRow
 //! ev shard:2 sequence:8                what happened in a batch      see shard::feed; sequence 0: what is gone
+//! cd shard:2 id                        a credential                  sealed by the engine; only in shard 0
+//! tk shard:2 id                        an API token                  the engine's; only in shard 0
+//! tn shard:2 name                      a tenant                      the engine's; only in shard 0
 //! er shard:2 subject:16 place:12       what remains of a run or job that rows of the feed point at
 //! er shard:2 run:16 place:12 chunk:4   and of its history            [entry::Entry]
 //! ```
@@ -78,11 +81,17 @@ pub enum Kind {
     Feed,
     /// What remains of a run or job for those who read the feed.
     Remains,
+    /// A credential.
+    Credential,
+    /// An API token.
+    ApiToken,
+    /// A tenant.
+    Tenant,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Run,
         Self::History,
         Self::Property,
@@ -101,6 +110,9 @@ impl Kind {
         Self::Bulk,
         Self::Feed,
         Self::Remains,
+        Self::Credential,
+        Self::ApiToken,
+        Self::Tenant,
     ];
 
     /// The two bytes that its keys begin with.
@@ -125,6 +137,9 @@ impl Kind {
             Self::Bulk => b"bk",
             Self::Feed => b"ev",
             Self::Remains => b"er",
+            Self::Credential => b"cd",
+            Self::ApiToken => b"tk",
+            Self::Tenant => b"tn",
         }
     }
 }
@@ -343,6 +358,12 @@ impl Keys {
     #[must_use]
     pub fn workflow(self, name: &str) -> Vec<u8> {
         self.key(Kind::Workflow, &[name.as_bytes()])
+    }
+
+    /// What the engine keeps under a name, see [`Kept`](crate::peer::Kept).
+    #[must_use]
+    pub fn kept(self, kind: Kind, name: &str) -> Vec<u8> {
+        self.key(kind, &[name.as_bytes()])
     }
 
     /// A schedule.

@@ -23,6 +23,7 @@ mod invariants;
 mod job_ends;
 mod jobs;
 mod judging;
+mod keeping;
 mod kinship;
 mod letting_go;
 mod lingering;
@@ -298,6 +299,7 @@ impl Shard {
             Op::PauseSchedule { name, note } => self.pause_schedule(io, &name, note),
             Op::Counters => Ok(Reply::Counters(self.counters())),
             Op::ReadEvents(request) => self.read_events(io, &request),
+            Op::Keep(keep) => Ok(self.keep_for_engine(io, &keep)),
         };
         io.reply(asker, answer);
     }

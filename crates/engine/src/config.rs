@@ -1,6 +1,8 @@
 //! The settings of an engine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use trunkline_vault::Vault;
 
 /// How an engine is to be opened.
 #[derive(Clone, Debug)]
@@ -35,6 +37,10 @@ pub struct Config {
     pub inbox_bytes_max: usize,
     /// A journal makes a new segment only if so many bytes stay free on the disk; below it new work is refused.
     pub free_bytes_min: u64,
+    /// The keys under which credentials are sealed; absent: there can be none.
+    pub vault: Option<Arc<Vault>>,
+    /// Whose data it is: every seal is bound to it.
+    pub tenant: String,
 }
 
 impl Config {
@@ -55,6 +61,8 @@ impl Config {
             inbox_inputs_max: 200_000,
             inbox_bytes_max: 256 << 20,
             free_bytes_min: 16 << 20,
+            vault: None,
+            tenant: String::new(),
         }
     }
 }

@@ -4,9 +4,10 @@
 //! connections; and it evaluates the destination's [`rules`], which the core cannot. A call that has not ended when the process does is made again after the restart,
 //! with the same `Idempotency-Key`.
 
+use crate::credentials::{self, Used};
 use crate::node::Node;
 use crate::stats::{add, subtract};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
@@ -16,9 +17,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use trunkline_core::egress::{Destination, Job};
+use trunkline_core::egress::{Delivery, Destination, Job};
 use trunkline_core::ids::{ShardId, Token};
 use trunkline_core::input::Input;
+use trunkline_core::payload::Name;
+use trunkline_vault::Redactor;
 
 mod envelope;
 mod retry_after;
@@ -30,6 +33,9 @@ const EXCERPT_BYTES_MAX: usize = 2_000;
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// How long a connection is kept without a call.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// What the engine calls itself.
+pub(crate) const USER_AGENT: &str = concat!("trunkline/", env!("CARGO_PKG_VERSION"));
 
 /// A delivery to make.
 #[derive(Debug)]
@@ -83,10 +89,7 @@ impl Deliveries {
             for call in calls {
                 let node = Arc::clone(&node);
                 tokio::spawn(async move {
-                    let outcome = call.make(&node.deliveries.client).await;
-                    let rules = &call.destination.rules;
-                    let programs = &node.deliveries.programs;
-                    let delivery = rules::judge(programs, rules, &call.job, call.attempt, outcome);
+                    let delivery = call.deliver(&node).await;
                     node.submit(
                         call.shard,
                         Input::Delivered {
@@ -102,6 +105,11 @@ impl Deliveries {
                 });
             }
         });
+    }
+
+    /// The client that makes the calls.
+    pub(crate) fn http(&self) -> &Client<HttpConnector, Full<Bytes>> {
+        &self.client
     }
 
     /// Begins no more deliveries.
@@ -132,15 +140,93 @@ enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The same without the secrets with which the call was made: a destination may send back what it got.
+    fn without(mut self, redactor: &Redactor) -> Self {
+        match &mut self {
+            Self::Answered { headers, body, .. } => {
+                if let Some(redacted) = redactor.redact(body) {
+                    *body = redacted;
+                }
+                for value in headers.values_mut() {
+                    let redacted = redactor.redact(value.as_bytes());
+                    if let Some(redacted) = redacted {
+                        *value = HeaderValue::from_bytes(&redacted)
+                            .unwrap_or(HeaderValue::from_static(""));
+                    }
+                }
+            }
+            Self::Unanswered { reason, .. } => {
+                *reason = redactor.redact_text(std::mem::take(reason));
+            }
+        }
+        self
+    }
+}
+
 impl Call {
-    async fn make(&self, client: &Client<HttpConnector, Full<Bytes>>) -> Outcome {
+    /// Makes the call and judges how it ended.
+    async fn deliver(&self, node: &Node) -> Delivery {
+        let (outcome, used) = match self.make(node).await {
+            Ok(made) => made,
+            Err(reason) => {
+                return Delivery::Unanswered {
+                    reason: Name::from(reason),
+                    verdict: Some(credentials::wait()),
+                };
+            }
+        };
+        let status = match &outcome {
+            Outcome::Answered { status, .. } => Some(*status),
+            Outcome::Unanswered { .. } => None,
+        };
+        let rules = &self.destination.rules;
+        let programs = &node.deliveries.programs;
+        let mut delivery = rules::judge(programs, rules, &self.job, self.attempt, outcome);
+        if let Some(used) = used {
+            let (Delivery::Answered { verdict, .. } | Delivery::Unanswered { verdict, .. }) =
+                &mut delivery;
+            *verdict = node.credentials.heard(&used, status, *verdict);
+        }
+        delivery
+    }
+
+    /// Makes the call. It fails if what authenticates it is not to be had: then nothing has left.
+    async fn make(&self, node: &Node) -> Result<(Outcome, Option<Used>), String> {
+        let mut request = match self.request() {
+            Ok(request) => request,
+            Err(reason) => {
+                let kind = "transport";
+                return Ok((Outcome::Unanswered { kind, reason }, None));
+            }
+        };
+        let Some(credential) = &self.destination.credential else {
+            return Ok((self.send(&node.deliveries.client, request).await, None));
+        };
+        let id = self.job.id.to_string();
+        let body = request.body().clone();
+        let body = body
+            .collect()
+            .await
+            .map_or_else(|never| match never {}, Collected::to_bytes);
+        let now_ms = node.clock.now().0;
+        let http = &node.deliveries.client;
+        let used = node
+            .credentials
+            .authenticate(http, credential, &mut request, (&id, &body), now_ms)
+            .await?;
+        let outcome = self.send(http, request).await.without(&used.redactor);
+        Ok((outcome, Some(used)))
+    }
+
+    async fn send(
+        &self,
+        client: &Client<HttpConnector, Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+    ) -> Outcome {
         let transport = |reason| Outcome::Unanswered {
             kind: "transport",
             reason,
-        };
-        let request = match self.request() {
-            Ok(request) => request,
-            Err(reason) => return transport(reason),
         };
         let limit = Duration::from_millis(self.destination.timeout_ms);
         let exchange = async {
@@ -170,10 +256,7 @@ impl Call {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/json"),
             )
-            .header(
-                header::USER_AGENT,
-                HeaderValue::from_static(concat!("trunkline/", env!("CARGO_PKG_VERSION"))),
-            )
+            .header(header::USER_AGENT, HeaderValue::from_static(USER_AGENT))
             .header("idempotency-key", job.id.to_string())
             .header("trunkline-attempt", self.attempt)
             .header("trunkline-lane-sequence", job.lane_sequence)
@@ -218,7 +301,7 @@ fn excerpt(body: &[u8]) -> String {
 }
 
 /// An error with everything that caused it.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

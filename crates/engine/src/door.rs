@@ -130,6 +130,8 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         Op::CompleteTask { task, .. }
         | Op::HeartbeatTask { task, .. }
         | Op::CancelTask { task } => Some(task.run.shard(shards)),
+        // It is looked at together with the credentials.
+        Op::PutDestination { destination: to } if to.credential.is_some() => None,
         Op::PutDestination { destination: to } => destination(&to.name),
         Op::DescribeDestination { name } => destination(name),
         Op::CreateJobs { jobs } => jobs
@@ -155,6 +157,7 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::BackfillSchedule { name, .. }
         | Op::PauseSchedule { name, .. } => Some(schedule_shard(name, shards)),
         Op::StartForked { start, .. } => run(&start.run),
+        Op::Keep(_) => Some(ShardId(0)),
         Op::ListRuns(_)
         | Op::Count(_)
         | Op::Tagged { .. }
@@ -245,6 +248,10 @@ fn check(op: &Op) -> Checked {
         | Op::BulkStart { .. }
         | Op::BulkShow { .. }
         | Op::BulkCancel { .. } => many::check(op),
+        Op::Keep(_) => {
+            let detail = "what the engine keeps for itself is not a peer's to change";
+            Err(Rejection::new(Code::ProtocolError, detail))
+        }
         Op::ListDestinations
         | Op::ListSchedules { .. }
         | Op::Counters

@@ -18,8 +18,9 @@ use trunkline_core::effect::Effect;
 use trunkline_core::ids::ShardId;
 use trunkline_core::input::Input;
 use trunkline_core::output::Output;
-use trunkline_core::payload::Name;
-use trunkline_core::peer::Counters;
+use trunkline_core::payload::{Name, Payload};
+use trunkline_core::peer::{Counters, Kept};
+use trunkline_core::row::{Keys, Rows};
 use trunkline_core::shard::{Offer, Settings, Shard};
 use trunkline_core::time::Timestamp;
 use trunkline_journal::{Disk, Error, Journal, Options, Position, Store};
@@ -248,6 +249,19 @@ impl Driver {
             .iter()
             .flat_map(|owned| owned.shard.workflows())
             .collect()
+    }
+
+    /// What the engine keeps in shard 0, if this driver owns it: the values, by name.
+    #[must_use]
+    pub fn kept(&self, kept: Kept) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        let (from, to) = Keys::new(ShardId(0)).all(kept.kind());
+        self.state.scan(&from, &to, &mut |_, value| {
+            let value: Payload = minicbor::decode(value).unwrap_or_else(|_| Payload::null());
+            values.push(value.to_vec());
+            true
+        });
+        values
     }
 
     /// The position of the last commit given out.

@@ -286,6 +286,10 @@ impl Engine {
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.inner.node
     }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
 }
 
 impl Inner {

@@ -29,6 +29,7 @@
 mod checkpoint;
 mod clock;
 mod config;
+mod credentials;
 mod delivery;
 pub mod dispatch;
 mod door;
@@ -68,6 +69,7 @@ pub mod sim {
 }
 
 pub use config::Config;
+pub use credentials::{CredentialStatus, NewCredential, TestCall, TestResult};
 pub use engine::Engine;
 pub use error::OpenError;
 pub use health::Health;
@@ -75,4 +77,5 @@ pub use list::Cursor;
 pub use mailbox::Mailbox;
 pub use session::Session;
 pub use stats::Stats;
+pub use trunkline_vault as vault;
 pub use virtual_clock::VirtualClock;

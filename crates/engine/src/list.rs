@@ -143,6 +143,9 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
         Op::BulkStart { bulk, .. } => many::bulk_start(node, bulk).await,
         Op::BulkShow { .. } | Op::BulkCancel { .. } => many::bulk(node, &op).await,
         Op::BulkList => many::bulks(node).await,
+        Op::PutDestination { destination } => {
+            crate::credentials::put_destination(node, destination).await
+        }
         Op::ListDestinations => list_destinations(node).await.map(Reply::Destinations),
         Op::ListSchedules { after, limit } => list_schedules(node, after, limit)
             .await

@@ -2,6 +2,7 @@
 
 use crate::checkpoint::Chores;
 use crate::clock::Clock;
+use crate::credentials::Credentials;
 use crate::delivery::Deliveries;
 use crate::dispatch::Workers;
 use crate::feed::Feed;
@@ -33,6 +34,7 @@ pub(crate) struct Node {
     pub(crate) requests: Requests,
     pub(crate) feed: Feed,
     pub(crate) deliveries: Deliveries,
+    pub(crate) credentials: Credentials,
     /// Of each shard thread: its inbox, its writer's desk, its keeper's chores.
     pub(crate) inboxes: Arc<[Arc<Inbox>]>,
     pub(crate) desks: Vec<Arc<Desk>>,
@@ -60,6 +62,7 @@ impl Node {
         clock: Clock,
         deliveries: Deliveries,
         feed: Feed,
+        credentials: Credentials,
     ) -> Self {
         let inboxes: Arc<[Arc<Inbox>]> = (0..threads).map(|_| Arc::default()).collect();
         Self {
@@ -74,6 +77,7 @@ impl Node {
             requests: Requests::default(),
             feed,
             deliveries,
+            credentials,
             inboxes,
             desks: (0..threads).map(|_| Arc::default()).collect(),
             chores: (0..threads).map(|_| Arc::default()).collect(),

@@ -3,6 +3,7 @@
 use crate::checkpoint::Keeper;
 use crate::clock::Clock;
 use crate::config::{Config, SHARDS_DEFAULT, threads_default};
+use crate::credentials::Credentials;
 use crate::delivery::Deliveries;
 use crate::driver::{Batch, Driver, Share};
 use crate::error::OpenError;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use trunkline_core::code::Code;
 use trunkline_core::feed::FeedSettings;
+use trunkline_core::peer::Kept;
 use trunkline_core::shard::Settings;
 use trunkline_journal::folder::{journal_dir, store_file};
 use trunkline_journal::{Disk, Folder, FolderMeta, Journal, Options, RedbStore, Store};
@@ -68,7 +70,17 @@ pub(crate) fn open(
         shards,
     );
     let deliveries = Deliveries::new(runtime);
-    let node = Arc::new(Node::new(shards, threads, bounds, clock, deliveries, feed));
+    let credentials = Credentials::new(&config.tenant, config.vault.clone());
+    let node = Node::new(
+        shards,
+        threads,
+        bounds,
+        clock,
+        deliveries,
+        feed,
+        credentials,
+    );
+    let node = Arc::new(node);
     let recovered = recover_all(&folder, config, &node, shards, threads)?;
     for (workflow, version) in recovered
         .iter()
@@ -76,6 +88,10 @@ pub(crate) fn open(
     {
         node.workflows.learn(&workflow, version);
     }
+    let credentials = recovered[0].driver.kept(Kept::Credential);
+    node.credentials
+        .recover(credentials)
+        .map_err(|rejection| OpenError::new(rejection.code, rejection.detail.as_str()))?;
     let mut handles = Vec::new();
     for (index, recovered) in recovered.into_iter().enumerate() {
         if let Err(error) = start(disk, config, &node, index, recovered, &mut handles) {

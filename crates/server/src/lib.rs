@@ -29,6 +29,7 @@ mod app;
 mod belts;
 mod config;
 mod connect;
+mod credentials;
 mod destinations;
 mod events;
 mod explain;

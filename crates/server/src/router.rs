@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    belts, connect, destinations, events, explain, frame, health, jobs, many, methods, metrics,
-    runs, schedules, steering, tasks, tree, waiting,
+    belts, connect, credentials, destinations, events, explain, frame, health, jobs, many, methods,
+    metrics, runs, schedules, steering, tasks, tree, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -79,6 +79,15 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ReleaseBatch => at(method, belts::release_batch),
         Operation::OpenBreaker => at(method, belts::open_breaker),
         Operation::CloseBreaker => at(method, belts::close_breaker),
+        Operation::ListCredentials => at(method, credentials::list),
+        Operation::PutCredential => at(method, credentials::put),
+        Operation::ShowCredential => at(method, credentials::show),
+        Operation::DeleteCredential => at(method, credentials::delete),
+        Operation::PromoteCredential => at(method, credentials::promote),
+        Operation::RetireCredential => at(method, credentials::retire),
+        Operation::TestCredential => at(method, credentials::test),
+        Operation::ShowKeyRing => at(method, credentials::key_ring),
+        Operation::RotateKeys => at(method, credentials::rotate),
         Operation::ListSchedules => at(method, schedules::list),
         Operation::PutSchedule => at(method, schedules::put),
         Operation::ShowSchedule => at(method, schedules::show),

@@ -48,6 +48,9 @@ pub struct PutDestination {
     /// Whether a newer job about an object takes the place of an older one; absent: no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coalesce: Option<Switch<CoalesceBody>>,
+    /// The id of the credential that authenticates the calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
 }
 
 /// A rate limit.
@@ -180,6 +183,10 @@ impl PutDestination {
             rules: self.rules.into_iter().map(Rule::from).collect(),
             breaker: care::breaker(self.breaker),
             coalesce: care::coalesce(self.coalesce),
+            credential: self
+                .credential
+                .map(|id| name("credential", &id))
+                .transpose()?,
             ..default
         };
         match unusable(&destination) {
@@ -281,6 +288,9 @@ pub struct DestinationBody {
     pub breaker: Switch<BreakerBody>,
     /// Whether a newer job about an object takes the place of an older one.
     pub coalesce: Switch<CoalesceBody>,
+    /// The id of the credential that authenticates the calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
     /// Jobs waiting.
     pub pending: u64,
     /// Jobs being delivered.
@@ -325,6 +335,7 @@ impl From<&DestinationStatus> for DestinationBody {
             rules: destination.rules.iter().map(RuleBody::from).collect(),
             breaker: care::shown(destination.breaker),
             coalesce: care::shown(destination.coalesce),
+            credential: destination.credential.as_ref().map(Name::to_string),
             pending: status.pending,
             in_flight: status.in_flight,
             succeeded: status.succeeded,

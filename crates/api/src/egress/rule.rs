@@ -30,6 +30,8 @@ pub enum VerdictBody {
     Fail,
     /// The destination is not to be called any more until an operator says so.
     Pause,
+    /// What authenticates the calls is renewed once, and it is tried again; if that does not help, it has failed.
+    RefreshCredential,
 }
 
 impl From<RuleBody> for Rule {
@@ -41,6 +43,7 @@ impl From<RuleBody> for Rule {
             },
             VerdictBody::Fail => Verdict::Fail,
             VerdictBody::Pause => Verdict::Pause,
+            VerdictBody::RefreshCredential => Verdict::RefreshCredential,
         };
         Self {
             when: Name::from(rule.when),
@@ -56,6 +59,8 @@ impl From<&Rule> for RuleBody {
             Verdict::Retry { after_ms } => (VerdictBody::Retry, after_ms),
             Verdict::Fail => (VerdictBody::Fail, None),
             Verdict::Pause => (VerdictBody::Pause, None),
+            Verdict::Wait { after_ms } => (VerdictBody::Retry, Some(after_ms)),
+            Verdict::RefreshCredential => (VerdictBody::RefreshCredential, None),
         };
         Self {
             when: rule.when.to_string(),

@@ -141,10 +141,13 @@ pub(crate) struct DestinationArgs {
     /// Hold everything back
     #[arg(long)]
     pub(crate) paused: bool,
-    /// What an answer means: `succeed`, `retry`, `retry 5000` (milliseconds), `fail` or `pause`, a colon, and when: an expression, or
+    /// What an answer means: `succeed`, `retry`, `retry 5000` (milliseconds), `fail`, `pause` or `refresh` (the credential), a colon, and when: an expression, or
     /// statuses such as `>=500, 408, !501`. The first that holds decides
     #[arg(long = "rule", value_name = "THEN: WHEN", value_parser = crate::egress::rule)]
     pub(crate) rules: Vec<RuleBody>,
+    /// The credential that authenticates the calls
+    #[arg(long, value_name = "ID")]
+    pub(crate) credential: Option<String>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod credentials;
 mod egress;
 mod events;
 mod folders;

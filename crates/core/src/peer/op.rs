@@ -3,6 +3,7 @@
 use super::bulk::Bulk;
 use super::egress::EgressOp;
 use super::filter::{Action, RunFilter};
+use super::kept::Keep;
 use super::method::{CallMethod, WhichTimers};
 use super::query::AskQuery;
 use super::start::Start;
@@ -446,6 +447,9 @@ pub enum Op {
         #[n(3)]
         chunks: Vec<Payload>,
     },
+    /// Keep something, or forget it: `Reply::Done`. Only the engine asks for it.
+    #[n(80)]
+    Keep(#[n(0)] Keep),
 }
 
 impl Op {

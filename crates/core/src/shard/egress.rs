@@ -280,13 +280,16 @@ impl Shard {
             target.row.held_until = target.row.held_until.max(io.now.plus_ms(ms));
             target.queue.hold(target.row.held_until);
         }
-        if verdict != Verdict::Pause {
+        if !matches!(verdict, Verdict::Pause | Verdict::Wait { .. }) {
             job.attempts += 1;
         }
         if verdict != Verdict::Succeed {
-            job.remember(io.now, delivery, &judgement.reason);
+            // What waits has not been tried.
+            if !matches!(verdict, Verdict::Wait { .. }) {
+                job.remember(io.now, delivery, &judgement.reason);
+                job.tried_since.get_or_insert(io.now);
+            }
             job.last_error = Some(judgement.reason);
-            job.tried_since.get_or_insert(io.now);
         }
         let destination = &mut target.row.destination;
         let retry_at = match verdict {
@@ -294,7 +297,11 @@ impl Shard {
                 retry_at(&destination.retry, &job, after_ms, io.now)
             }
             Verdict::Pause => Some(io.now),
-            Verdict::Retry { .. } | Verdict::Succeed | Verdict::Fail => None,
+            Verdict::Wait { after_ms } => Some(io.now.plus_ms(after_ms)),
+            Verdict::Retry { .. }
+            | Verdict::Succeed
+            | Verdict::Fail
+            | Verdict::RefreshCredential => None,
         };
         match (verdict, retry_at) {
             (Verdict::Succeed, _) => {
@@ -322,7 +329,7 @@ impl Shard {
         }
         if verdict == Verdict::Pause {
             self.disable(io, name, &job);
-        } else {
+        } else if !matches!(verdict, Verdict::Wait { .. }) {
             let is_retry = matches!(verdict, Verdict::Retry { .. });
             self.count_for_breaker(io, name, is_retry && judgement.patience_ms.is_none());
         }

@@ -37,7 +37,10 @@ pub(super) fn judge(delivery: &Delivery, action: &str) -> Judgement {
         Delivery::Unanswered { reason, verdict } => Judgement {
             verdict: verdict.unwrap_or(Verdict::Retry { after_ms: None }),
             reason: reason.clone(),
-            patience_ms: None,
+            patience_ms: match verdict {
+                Some(Verdict::Wait { after_ms }) => Some(*after_ms),
+                _ => None,
+            },
         },
     }
 }

@@ -10,13 +10,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("trunkline-core", &[]),
     ("trunkline-journal", &[]),
     ("trunkline-expr", &[]),
+    ("trunkline-vault", &[]),
     ("trunkline-macros", &[]),
     ("trunkline-house", &[]),
     // Built on them.
     ("trunkline-api", &["trunkline-core"]),
     (
         "trunkline-engine",
-        &["trunkline-core", "trunkline-expr", "trunkline-journal"],
+        &[
+            "trunkline-core",
+            "trunkline-expr",
+            "trunkline-journal",
+            "trunkline-vault",
+        ],
     ),
     ("trunkline-server", &["trunkline-api", "trunkline-engine"]),
     (

@@ -4,8 +4,10 @@
 
 mod bad_input;
 mod connections;
+mod credentials;
 mod disk;
 mod events;
+mod guard;
 mod http;
 mod jobs;
 mod lists;

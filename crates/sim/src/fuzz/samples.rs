@@ -81,6 +81,7 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
     let started = |number| Notification::Started {
         input: input(number),
         seed: 5,
+        tags: None,
     };
     let mut heard = vec![vec![
         FromPeer::Register(Registration {
