@@ -223,7 +223,7 @@ impl Machine {
         if fate == Fate::Abandoned {
             child = child.on_parent_end(OnParentEnd::Abandon);
         }
-        let child = if name % 2 == 0 {
+        let child = if name.is_multiple_of(2) {
             child.start(start)
         } else {
             child.confirm(start).await?
