@@ -68,6 +68,7 @@ impl Server {
             .arg(data)
             .arg("--listen")
             .arg(address.to_string())
+            .args(["--egress-allow", "loopback"])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -1,12 +1,15 @@
-//! Egress as users see it: [destinations](destination), their [judging rules](rule) and [jobs](job).
+//! Egress as users see it: [destinations](destination), their [judging rules](rule), what makes them [connectors](connector), and
+//! [jobs](job).
 
 pub mod care;
+pub mod connector;
 pub mod destination;
 pub mod job;
 pub mod rule;
 pub mod taken;
 
 pub use care::{BreakerBody, CoalesceBody, Switch};
+pub use connector::{BATCH_MAX, ConnectorBody, ResolveBody};
 pub use destination::{
     DestinationBody, DestinationList, HeadOfLineBody, PutDestination, RateBody, RetryBody,
 };

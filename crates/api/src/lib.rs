@@ -21,6 +21,7 @@
 pub use trunkline_core as core;
 
 pub mod credential;
+pub mod connector;
 pub mod cursor;
 pub mod egress;
 pub mod event;

@@ -2,16 +2,19 @@
 
 mod egress;
 mod many;
+mod reach;
 mod replay;
 mod task;
 
 pub(crate) use egress::{
-    DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg, ReleaseCommand,
+    ContractArgs, DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg,
+    ReleaseCommand,
 };
 pub(crate) use many::{
     ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,
     RunListArgs, TaggedArgs,
 };
+pub(crate) use reach::{DevReachArgs, ReachArgs};
 pub(crate) use replay::ReplayArgs;
 pub(crate) use task::TaskCommand;
 
@@ -71,6 +74,9 @@ pub(crate) enum Command {
     /// The keys that protect credentials
     #[command(subcommand)]
     Keys(crate::credential::KeysCommand),
+    /// Look at a connector, and check that it keeps the contract
+    #[command(subcommand)]
+    Connector(crate::connector::ConnectorCommand),
     /// Jobs that used up their attempts
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
@@ -107,6 +113,8 @@ pub(crate) struct DevArgs {
     /// The file with the keys that protect credentials; it is made if it is missing [default: the data folder's name and .key]
     #[arg(long, value_name = "FILE", env = "TRUNKLINE_KEY_FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reach: DevReachArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }
@@ -148,6 +156,8 @@ pub(crate) struct ServerArgs {
     /// How long what is under way may take after SIGTERM, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub(crate) grace_ms: u64,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
 }

@@ -2,15 +2,20 @@
 
 mod belts;
 
-use crate::args::{DestinationArgs, DestinationCommand, EgressCommand, JobArg, PageArgs};
+use crate::args::{
+    ContractArgs, DestinationArgs, DestinationCommand, EgressCommand, JobArg, PageArgs,
+};
 use crate::client::{Client, encoded, query};
+use crate::connector::manifest_of;
 use crate::failure::Failure;
 use crate::numbers::{date, grouped, shortened, span};
 use crate::table::Table;
 use std::io::{self, Write};
+use trunkline_api::connector::Manifest;
+use trunkline_api::core::code::Code;
 use trunkline_api::egress::{
-    DestinationBody, DestinationList, HeadOfLineBody, JobBody, JobPage, PutDestination, RateBody,
-    RetryBody, RuleBody, Switch, VerdictBody,
+    ConnectorBody, DestinationBody, DestinationList, HeadOfLineBody, JobBody, JobPage,
+    PutDestination, RateBody, ResolveBody, RetryBody, RuleBody, Switch, VerdictBody,
 };
 
 /// The state of a dead letter.
@@ -23,7 +28,7 @@ pub(crate) fn carry_out(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     match command {
-        EgressCommand::Destination(DestinationCommand::Put(args)) => put(args, client, out),
+        EgressCommand::Destination(DestinationCommand::Put(args)) => put(*args, client, out),
         EgressCommand::Destination(DestinationCommand::List { json }) => list(json, client, out),
         EgressCommand::Destination(DestinationCommand::Show { name, json }) => {
             let answer = client.get(&destination_path(&name))?;
@@ -124,15 +129,50 @@ fn then(rule: &RuleBody) -> String {
     }
 }
 
+/// What the command line and the connector's manifest say of calls to it: the command line has the last word.
+fn connector(
+    args: &ContractArgs,
+    url: &str,
+) -> Result<(Option<ConnectorBody>, Option<Manifest>), Failure> {
+    if !args.connector {
+        return Ok((None, None));
+    }
+    let manifest = manifest_of(url)?;
+    let raw = args.settings.as_ref().map(serde_json::value::to_raw_value);
+    let settings = raw.transpose().map_err(|error| {
+        Failure::new(
+            Code::Internal,
+            format!("the settings cannot be written: {error}"),
+        )
+    })?;
+    let connector = ConnectorBody {
+        batch_max: Some(args.batch.unwrap_or(manifest.batch_max)),
+        body_bytes_max: Some(manifest.body_bytes_max),
+        settings,
+    };
+    Ok((Some(connector), Some(manifest)))
+}
+
 fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
+    let (connector, manifest) = connector(&args.contract, &args.url)?;
+    let resolve = args.contract.resolve.map(|url| ResolveBody {
+        url,
+        ttl_ms: args.contract.resolve_ttl_ms,
+    });
+    let wanted = manifest.as_ref().and_then(|manifest| manifest.rate);
     let request = PutDestination {
         url: args.url,
-        rate: args.rate.map(|per_second| RateBody {
-            per_second,
-            burst: args.burst,
-        }),
+        rate: args
+            .rate
+            .map(|per_second| RateBody {
+                per_second,
+                burst: args.burst,
+            })
+            .or(wanted),
         concurrency: args.concurrency,
-        timeout_ms: args.timeout_ms,
+        timeout_ms: args
+            .timeout_ms
+            .or(manifest.map(|manifest| manifest.timeout_ms)),
         retry: Some(RetryBody {
             attempts: args.attempts,
             initial_ms: args.retry_initial_ms,
@@ -150,6 +190,8 @@ fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<()
         paused: args.paused,
         rules: args.rules,
         credential: args.credential,
+        connector,
+        resolve,
     };
     let answer = client.put(&destination_path(&args.name), &request)?;
     describe(&answer.read()?, out)?;
@@ -223,6 +265,18 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
     }
     for rule in &destination.rules {
         writeln!(out, "  rule         {}: {}", then(rule), rule.when)?;
+    }
+    if let Some(connector) = &destination.connector {
+        let most = connector.batch_max.unwrap_or(1);
+        writeln!(out, "  connector    {most} jobs a call at most")?;
+    }
+    if let Some(resolve) = &destination.resolve {
+        let kept = span(resolve.ttl_ms);
+        writeln!(
+            out,
+            "  bodies       from {}, used again for {kept}",
+            resolve.url
+        )?;
     }
     writeln!(
         out,

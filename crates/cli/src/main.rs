@@ -13,6 +13,7 @@ mod args;
 mod bulk;
 mod client;
 mod credential;
+mod connector;
 mod dead_letters;
 mod doctor;
 mod egress;
@@ -73,6 +74,7 @@ fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Egress(command) => egress::carry_out(command, &client?, out),
         Command::Credential(command) => credential::carry_out(command, &client?, out),
         Command::Keys(command) => credential::carry_out_keys(command, || client, out),
+        Command::Connector(command) => connector::carry_out(command, out),
         Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
         Command::Events(args) => events::carry_out(&args, &client?, out),
         Command::Explain { code } => explain::explain(&code, out),

@@ -46,6 +46,7 @@ pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
     engine.vault = Some(Arc::new(
         Vault::load_or_create(&key_file).map_err(unusable)?,
     ));
+    args.reach.set(&mut engine);
     serve(
         &engine,
         Config::default(),
@@ -59,6 +60,7 @@ pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
 /// `trunkline server`
 pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let mut engine = EngineConfig::new(&args.data);
+    args.reach.set(&mut engine);
     engine.shards = args.shards;
     engine.threads = args.threads;
     if let Some(key_file) = &args.key_file {

@@ -5,6 +5,7 @@ use crate::ids::{PeerId, ShardId, Token};
 use crate::input::Message;
 use crate::peer::ToPeer;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Something to do in the outside world. Held back until its commit is durable; lost in a crash before that, and then
 /// wanted again by the recovered state.
@@ -28,6 +29,13 @@ pub enum Effect {
         /// The token of its lease.
         token: Token,
     },
+    /// Call a connector with several jobs, and report each with `Input::Delivered`.
+    DeliverBatch {
+        /// The destination as it stands.
+        destination: Box<Destination>,
+        /// The jobs: all of one action and object type, no two of one lane.
+        items: Vec<BatchItem>,
+    },
     /// Hand a message to another shard: `Input::Message` there.
     Send {
         /// To which.
@@ -49,4 +57,25 @@ pub enum Effect {
         /// Up to where.
         sequence: u64,
     },
+}
+
+/// A job in a call to a connector.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BatchItem {
+    /// The job.
+    pub job: Job,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The token of its lease.
+    pub token: Token,
+}
+
+impl BatchItem {
+    pub(crate) fn new(job: Job, token: Token) -> Self {
+        Self {
+            attempt: job.attempts + 1,
+            job,
+            token,
+        }
+    }
 }

@@ -13,6 +13,9 @@ mod limit;
 
 pub use breaker::Breaker;
 pub use limit::{Coalesce, Limiter, LimiterUse, Quota};
+mod connector;
+
+pub use connector::{Connector, ErrorClass, ItemFailure, Resolve};
 
 /// A job as its creator describes it: to where, what, and in which order.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -53,6 +56,9 @@ pub struct NewJob {
     /// The key that its identity is made of.
     #[n(11)]
     pub dedupe_key: Option<Name>,
+    /// True: its body comes from the destination's metadata API when it leaves.
+    #[n(17)]
+    pub resolve: Option<bool>,
 }
 
 impl Default for NewJob {
@@ -70,6 +76,7 @@ impl Default for NewJob {
             stage: None,
             depends_on: None,
             dedupe_key: None,
+            resolve: None,
         }
     }
 }
@@ -247,7 +254,7 @@ pub struct Destination {
     /// Its name.
     #[n(0)]
     pub name: Name,
-    /// Where jobs are sent: an `http://` URL. Each job is one `POST`.
+    /// Where jobs are sent: an `http://` or `https://` URL. Each job is one `POST`.
     #[n(1)]
     pub url: Name,
     /// How often; absent: as fast as it answers.
@@ -291,6 +298,12 @@ pub struct Destination {
     #[n(26)]
     #[cbor(default)]
     pub credential: Option<Name>,
+    /// How it is called if it is a connector; absent: each job is a webhook of its own.
+    #[n(31)]
+    pub connector: Option<Connector>,
+    /// Where bodies come from that jobs do not carry.
+    #[n(32)]
+    pub resolve: Option<Resolve>,
 }
 
 /// A rule that judges deliveries.
@@ -394,6 +407,16 @@ pub enum Delivery {
         #[n(1)]
         verdict: Option<Verdict>,
     },
+    /// A connector answered, and this is what it said of the job.
+    #[n(5)]
+    Item {
+        /// Why it did not carry the job out; absent: it did.
+        #[n(0)]
+        failure: Option<ItemFailure>,
+        /// What a rule of the destination says it means; absent: none held.
+        #[n(1)]
+        verdict: Option<Verdict>,
+    },
 }
 
 impl Default for Destination {
@@ -422,6 +445,8 @@ impl Default for Destination {
             limiters: None,
             lane_by: None,
             credential: None,
+            connector: None,
+            resolve: None,
         }
     }
 }

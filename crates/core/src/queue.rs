@@ -28,6 +28,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
+mod along;
+
 /// A scheduling index over messages with the keys `K`.
 #[derive(Debug)]
 pub struct Queue<K> {
@@ -47,6 +49,8 @@ pub struct Queue<K> {
     /// When leases run out.
     deadlines: BTreeSet<(Timestamp, K)>,
     leased: usize,
+    /// Those of the leased that left together with another, and count for no limit.
+    riders: BTreeSet<K>,
 }
 
 #[derive(Debug)]
@@ -89,6 +93,7 @@ impl<K: Copy + Ord + Debug> Default for Queue<K> {
             groups: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             leased: 0,
+            riders: BTreeSet::new(),
         }
     }
 }
@@ -212,7 +217,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
         deadline: Timestamp,
     ) -> Option<K> {
         self.ripen(now);
-        let full = self.leased >= self.concurrency && !mutant::is(Mutant::ConcurrencyIgnored);
+        let full = self.calls() >= self.concurrency && !mutant::is(Mutant::ConcurrencyIgnored);
         if full || self.held_until > now {
             return None;
         }
@@ -350,7 +355,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
     pub fn next_deadline(&self, now: Timestamp) -> Option<Timestamp> {
         let delay = self.delayed.first().map(|(at, _)| *at);
         let lapse = self.deadlines.first().map(|(at, _)| *at);
-        let admitted = if self.ready.is_empty() || self.leased >= self.concurrency {
+        let admitted = if self.ready.is_empty() || self.calls() >= self.concurrency {
             None
         } else {
             self.limited_until(now)
@@ -415,7 +420,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
                 "the destination asked for patience, for {} ms more",
                 self.held_until.since_ms(now)
             )),
-            State::Ready if self.leased >= self.concurrency => {
+            State::Ready if self.calls() >= self.concurrency => {
                 Some(format!("the concurrency limit of {}", self.concurrency))
             }
             State::Ready => self
@@ -469,6 +474,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
             State::Leased(lease) => {
                 self.deadlines.remove(&(lease.deadline, key));
                 self.leased -= 1;
+                self.riders.remove(&key);
                 return Some(lease);
             }
         }

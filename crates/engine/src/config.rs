@@ -1,5 +1,6 @@
 //! The settings of an engine.
 
+use crate::delivery::guard::Network;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trunkline_vault::Vault;
@@ -41,10 +42,14 @@ pub struct Config {
     pub vault: Option<Arc<Vault>>,
     /// Whose data it is: every seal is bound to it.
     pub tenant: String,
+    /// Networks that deliveries may go to although they are not the public internet.
+    pub egress_allow: Vec<Network>,
+    /// A file with certificates of authorities (PEM) that deliveries trust beside the usual ones.
+    pub egress_ca_file: Option<PathBuf>,
 }
 
 impl Config {
-    /// The defaults, for the data folder `data_dir`.
+    /// The defaults, for the data folder `data_dir`. An engine in a program of yours may call this machine and private networks.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -63,6 +68,8 @@ impl Config {
             free_bytes_min: 16 << 20,
             vault: None,
             tenant: String::new(),
+            egress_allow: [&Network::LOOPBACK[..], &Network::PRIVATE].concat(),
+            egress_ca_file: None,
         }
     }
 }

@@ -1,19 +1,17 @@
 //! Delivery: one HTTP call for one job, reported to its shard whatever came of it.
 //!
 //! The core decides what is delivered and when. This module calls: `POST`, with time-out, without redirects, over kept
-//! connections; and it evaluates the destination's [`rules`], which the core cannot. A call that has not ended when the process does is made again after the restart,
-//! with the same `Idempotency-Key`.
+//! connections, encrypted ones verified, where the [`guard`] lets it; and it evaluates the destination's [`rules`], which the core
+//! cannot. A call that has not ended when the process does is made again after the restart, with the same `Idempotency-Key`.
 
 use crate::credentials::{self, Used};
 use crate::node::Node;
 use crate::stats::{add, subtract};
+use client::HttpClient;
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,16 +21,24 @@ use trunkline_core::input::Input;
 use trunkline_core::payload::Name;
 use trunkline_vault::Redactor;
 
+mod batch;
+pub(crate) mod client;
 mod envelope;
+pub(crate) mod guard;
+mod resolve;
 mod retry_after;
 pub(crate) mod rules;
 
-/// Bytes of an answer's body that are kept, for a person.
-const EXCERPT_BYTES_MAX: usize = 2_000;
+pub(crate) use batch::Batch;
+
+/// Bytes of an answer's body that are handed on if it is no success, for a person.
+const EXCERPT_BYTES_MAX: usize = 20_000;
+/// Bytes of a success's body that are handed on: enough if a rule says that it was none.
+const SUCCESS_EXCERPT_BYTES_MAX: usize = 2_000;
 /// Bytes of an answer's body that are read, so that the connection can be used again. Longer ones cost the connection.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// How long a connection is kept without a call.
-const IDLE: Duration = Duration::from_secs(30);
+/// The kind of an outcome that was no call at all, because the guard did not let it.
+const FORBIDDEN: &str = "forbidden";
 
 /// What the engine calls itself.
 pub(crate) const USER_AGENT: &str = concat!("trunkline/", env!("CARGO_PKG_VERSION"));
@@ -51,24 +57,20 @@ pub(crate) struct Call {
 /// Makes deliveries.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
     programs: rules::Programs,
+    bodies: resolve::Bodies,
     runtime: tokio::runtime::Handle,
     in_flight: AtomicUsize,
     closed: AtomicBool,
 }
 
 impl Deliveries {
-    pub(crate) fn new(runtime: tokio::runtime::Handle) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
+    pub(crate) fn new(runtime: tokio::runtime::Handle, client: HttpClient) -> Self {
         Self {
             client,
             programs: rules::Programs::default(),
+            bodies: resolve::Bodies::default(),
             runtime,
             in_flight: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -86,7 +88,7 @@ impl Deliveries {
         let node = Arc::clone(node);
         // One hop into the runtime for all of them; from within it the others are cheap to begin.
         self.runtime.spawn(async move {
-            for call in calls {
+            for mut call in calls {
                 let node = Arc::clone(&node);
                 tokio::spawn(async move {
                     let delivery = call.deliver(&node).await;
@@ -108,8 +110,30 @@ impl Deliveries {
     }
 
     /// The client that makes the calls.
-    pub(crate) fn http(&self) -> &Client<HttpConnector, Full<Bytes>> {
+    pub(crate) fn http(&self) -> &HttpClient {
         &self.client
+    }
+
+    /// Begins calls to connectors, like [`Deliveries::start`].
+    pub(crate) fn start_batches(&self, node: &Arc<Node>, batches: Vec<Batch>) {
+        if batches.is_empty() || self.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        self.in_flight.fetch_add(batches.len(), Ordering::SeqCst);
+        add(&node.figures.deliveries, batches.len() as u64);
+        add(&node.figures.deliveries_in_flight, batches.len() as u64);
+        let node = Arc::clone(node);
+        self.runtime.spawn(async move {
+            for batch in batches {
+                let node = Arc::clone(&node);
+                tokio::spawn(async move {
+                    batch.deliver(&node).await;
+                    // Afterwards: until then it is under way.
+                    node.deliveries.in_flight.fetch_sub(1, Ordering::SeqCst);
+                    subtract(&node.figures.deliveries_in_flight, 1);
+                });
+            }
+        });
     }
 
     /// Begins no more deliveries.
@@ -124,23 +148,30 @@ impl Deliveries {
 }
 
 /// How a call ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Outcome {
     Answered {
         status: u16,
         retry_after_ms: Option<u64>,
         headers: HeaderMap,
-        /// Its beginning: [`ANSWER_BYTES_MAX`] at most.
+        /// Its beginning.
         body: Vec<u8>,
     },
     Unanswered {
-        /// `timeout` or `transport`.
+        /// `timeout`, `transport` or `forbidden`.
         kind: &'static str,
         reason: String,
     },
 }
 
 impl Outcome {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status, .. } => Some(*status),
+            Self::Unanswered { .. } => None,
+        }
+    }
+
     /// The same without the secrets with which the call was made: a destination may send back what it got.
     fn without(mut self, redactor: &Redactor) -> Self {
         match &mut self {
@@ -166,97 +197,39 @@ impl Outcome {
 
 impl Call {
     /// Makes the call and judges how it ended.
-    async fn deliver(&self, node: &Node) -> Delivery {
-        let (outcome, used) = match self.make(node).await {
-            Ok(made) => made,
-            Err(reason) => {
-                return Delivery::Unanswered {
-                    reason: Name::from(reason),
-                    verdict: Some(credentials::wait()),
-                };
+    async fn deliver(&mut self, node: &Node) -> Delivery {
+        let unresolved = resolve::fill(node, &self.destination, &mut [&mut *self.job]).await;
+        if let Some(delivery) = unresolved.into_iter().flatten().next() {
+            return delivery;
+        }
+        let sent = match self.request() {
+            Ok(request) => {
+                let id = self.job.id.to_string();
+                send(node, &self.destination, request, &id, ANSWER_BYTES_MAX).await
             }
+            Err(reason) => Ok((transport(reason), None)),
         };
-        let status = match &outcome {
-            Outcome::Answered { status, .. } => Some(*status),
-            Outcome::Unanswered { .. } => None,
+        let (outcome, used) = match sent {
+            Ok(sent) => sent,
+            Err(reason) => return unauthenticated(reason),
         };
-        let rules = &self.destination.rules;
+        let status = outcome.status();
         let programs = &node.deliveries.programs;
+        let rules = &self.destination.rules;
         let mut delivery = rules::judge(programs, rules, &self.job, self.attempt, outcome);
-        if let Some(used) = used {
-            let (Delivery::Answered { verdict, .. } | Delivery::Unanswered { verdict, .. }) =
-                &mut delivery;
+        if let Some(used) = used
+            && let Delivery::Answered { verdict, .. } | Delivery::Unanswered { verdict, .. } =
+                &mut delivery
+        {
             *verdict = node.credentials.heard(&used, status, *verdict);
         }
         delivery
     }
 
-    /// Makes the call. It fails if what authenticates it is not to be had: then nothing has left.
-    async fn make(&self, node: &Node) -> Result<(Outcome, Option<Used>), String> {
-        let mut request = match self.request() {
-            Ok(request) => request,
-            Err(reason) => {
-                let kind = "transport";
-                return Ok((Outcome::Unanswered { kind, reason }, None));
-            }
-        };
-        let Some(credential) = &self.destination.credential else {
-            return Ok((self.send(&node.deliveries.client, request).await, None));
-        };
-        let id = self.job.id.to_string();
-        let body = request.body().clone();
-        let body = body
-            .collect()
-            .await
-            .map_or_else(|never| match never {}, Collected::to_bytes);
-        let now_ms = node.clock.now().0;
-        let http = &node.deliveries.client;
-        let used = node
-            .credentials
-            .authenticate(http, credential, &mut request, (&id, &body), now_ms)
-            .await?;
-        let outcome = self.send(http, request).await.without(&used.redactor);
-        Ok((outcome, Some(used)))
-    }
-
-    async fn send(
-        &self,
-        client: &Client<HttpConnector, Full<Bytes>>,
-        request: Request<Full<Bytes>>,
-    ) -> Outcome {
-        let transport = |reason| Outcome::Unanswered {
-            kind: "transport",
-            reason,
-        };
-        let limit = Duration::from_millis(self.destination.timeout_ms);
-        let exchange = async {
-            let response = client
-                .request(request)
-                .await
-                .map_err(|error| chain(&error))?;
-            Ok(answered(response).await)
-        };
-        match tokio::time::timeout(limit, exchange).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(reason)) => transport(reason),
-            Err(_) => Outcome::Unanswered {
-                kind: "timeout",
-                reason: format!("no answer within {} ms", limit.as_millis()),
-            },
-        }
-    }
-
     fn request(&self) -> Result<Request<Full<Bytes>>, String> {
         let job = &self.job;
         let body = envelope::of(job, self.attempt);
-        Request::builder()
-            .method(Method::POST)
-            .uri(self.destination.url.as_str())
-            .header(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            )
-            .header(header::USER_AGENT, HeaderValue::from_static(USER_AGENT))
+        post(&self.destination.url)
             .header("idempotency-key", job.id.to_string())
             .header("trunkline-attempt", self.attempt)
             .header("trunkline-lane-sequence", job.lane_sequence)
@@ -265,7 +238,93 @@ impl Call {
     }
 }
 
-async fn answered(response: Response<Incoming>) -> Outcome {
+/// The beginning of every call.
+fn post(url: &str) -> hyper::http::request::Builder {
+    Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )
+        .header(
+            header::USER_AGENT,
+            HeaderValue::from_static(USER_AGENT),
+        )
+}
+
+fn transport(reason: String) -> Outcome {
+    Outcome::Unanswered {
+        kind: "transport",
+        reason,
+    }
+}
+
+/// What authenticates a call is not to be had: nothing has left.
+fn unauthenticated(reason: String) -> Delivery {
+    Delivery::Unanswered {
+        reason: Name::from(reason),
+        verdict: Some(credentials::wait()),
+    }
+}
+
+/// Authenticates a request, if its destination has a credential, and sends it; `id` names the message if it is signed. The outcome
+/// is without the secrets that were used. It fails if the credential is not to be had.
+async fn send(
+    node: &Node,
+    destination: &Destination,
+    mut request: Request<Full<Bytes>>,
+    id: &str,
+    bytes_max: usize,
+) -> Result<(Outcome, Option<Used>), String> {
+    let client = &node.deliveries.client;
+    let limit = Duration::from_millis(destination.timeout_ms);
+    let Some(credential) = &destination.credential else {
+        return Ok((exchange(client, request, limit, bytes_max).await, None));
+    };
+    let body = request.body().clone();
+    let body = body
+        .collect()
+        .await
+        .map_or_else(|never| match never {}, Collected::to_bytes);
+    let now_ms = node.clock.now().0;
+    let used = node
+        .credentials
+        .authenticate(client, credential, &mut request, (id, &body), now_ms)
+        .await?;
+    let outcome = exchange(client, request, limit, bytes_max).await;
+    Ok((outcome.without(&used.redactor), Some(used)))
+}
+
+/// Sends a request and waits for its answer for as long as `limit`, of which it reads `bytes_max`.
+async fn exchange(
+    client: &HttpClient,
+    request: Request<Full<Bytes>>,
+    limit: Duration,
+    bytes_max: usize,
+) -> Outcome {
+    let exchange = async {
+        match client.request(request).await {
+            Ok(response) => answered(response, bytes_max).await,
+            Err(error) => match client::forbidden(&error) {
+                Some(forbidden) => Outcome::Unanswered {
+                    kind: FORBIDDEN,
+                    reason: forbidden.to_string(),
+                },
+                None => transport(chain(&error)),
+            },
+        }
+    };
+    match tokio::time::timeout(limit, exchange).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::Unanswered {
+            kind: "timeout",
+            reason: format!("no answer within {} ms", limit.as_millis()),
+        },
+    }
+}
+
+async fn answered(response: Response<Incoming>, bytes_max: usize) -> Outcome {
     let (head, mut incoming) = response.into_parts();
     let retry_after_ms = head
         .headers
@@ -280,7 +339,7 @@ async fn answered(response: Response<Incoming>) -> Outcome {
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        let room = ANSWER_BYTES_MAX - body.len();
+        let room = bytes_max - body.len();
         body.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
             break;
@@ -295,8 +354,13 @@ async fn answered(response: Response<Incoming>) -> Outcome {
 }
 
 /// The beginning of an answer's body, for a person.
-fn excerpt(body: &[u8]) -> String {
-    let beginning = &body[..body.len().min(EXCERPT_BYTES_MAX)];
+fn excerpt(status: u16, body: &[u8]) -> String {
+    let most = if (200..300).contains(&status) {
+        SUCCESS_EXCERPT_BYTES_MAX
+    } else {
+        EXCERPT_BYTES_MAX
+    };
+    let beginning = &body[..body.len().min(most)];
     String::from_utf8_lossy(beginning).into_owned()
 }
 
@@ -318,11 +382,8 @@ pub(crate) fn check_url(url: &str) -> Result<(), String> {
         .parse()
         .map_err(|error| format!("the URL is not one: {error}"))?;
     match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            return Err("https is not supported yet: put a proxy on this machine".into());
-        }
-        _ => return Err("the URL must begin with http://".into()),
+        Some("http" | "https") => {}
+        _ => return Err("the URL must begin with http:// or https://".into()),
     }
     if uri.host().is_none_or(str::is_empty) {
         return Err("the URL has no host".into());

@@ -70,6 +70,8 @@ pub mod sim {
 
 pub use config::Config;
 pub use credentials::{CredentialStatus, NewCredential, TestCall, TestResult};
+pub use delivery::client::{HttpClient, any_address as http_client};
+pub use delivery::guard::Network;
 pub use engine::Engine;
 pub use error::OpenError;
 pub use health::Health;

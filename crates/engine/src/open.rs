@@ -5,6 +5,8 @@ use crate::clock::Clock;
 use crate::config::{Config, SHARDS_DEFAULT, threads_default};
 use crate::credentials::Credentials;
 use crate::delivery::Deliveries;
+use crate::delivery::client::client;
+use crate::delivery::guard::Guard;
 use crate::driver::{Batch, Driver, Share};
 use crate::error::OpenError;
 use crate::feed::Feed;
@@ -69,7 +71,12 @@ pub(crate) fn open(
         config.events_retention_ms > 0,
         shards,
     );
-    let deliveries = Deliveries::new(runtime);
+    let guard = Guard::new(config.egress_allow.clone());
+    let client = client(guard, config.egress_ca_file.as_deref()).map_err(|reason| {
+        let detail = format!("the authorities that deliveries trust: {reason}");
+        OpenError::new(Code::ConfigInvalid, detail)
+    })?;
+    let deliveries = Deliveries::new(runtime, client);
     let credentials = Credentials::new(&config.tenant, config.vault.clone());
     let node = Node::new(
         shards,

@@ -2,7 +2,7 @@
 //!
 //! The effects of all batches of one sync are sorted by where they go, so that each peer and each thread is woken once.
 
-use crate::delivery::Call;
+use crate::delivery::{Batch, Call};
 use crate::node::Node;
 use crate::peers::ENGINE;
 use crate::weight;
@@ -20,6 +20,7 @@ pub(crate) struct Release {
     told: HashMap<PeerId, (Vec<ToPeer>, usize)>,
     inputs: Vec<(Vec<(ShardId, Input)>, usize)>,
     calls: Vec<Call>,
+    batches: Vec<Batch>,
     /// How far the feeds of shards can be read.
     heads: Vec<(ShardId, u64)>,
 }
@@ -32,6 +33,7 @@ impl Release {
             told: HashMap::new(),
             inputs,
             calls: Vec::new(),
+            batches: Vec::new(),
             heads: Vec::new(),
         }
     }
@@ -56,6 +58,11 @@ impl Release {
                     job,
                     attempt,
                     token,
+                }),
+                Effect::DeliverBatch { destination, items } => self.batches.push(Batch {
+                    shard: from,
+                    destination,
+                    items,
                 }),
                 Effect::Send {
                     to,
@@ -108,5 +115,7 @@ impl Release {
                 .deliveries
                 .start(&self.node, std::mem::take(&mut self.calls));
         }
+        let batches = std::mem::take(&mut self.batches);
+        self.node.deliveries.start_batches(&self.node, batches);
     }
 }

@@ -18,6 +18,14 @@ pub(crate) fn of_input(input: &Input) -> usize {
                 delivery: Delivery::Answered { excerpt, .. },
                 ..
             } => excerpt.len(),
+            Input::Delivered {
+                delivery:
+                    Delivery::Item {
+                        failure: Some(failure),
+                        ..
+                    },
+                ..
+            } => failure.message.len(),
             _ => 0,
         }
 }

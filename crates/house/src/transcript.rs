@@ -336,6 +336,7 @@ pub fn programs() -> PathBuf {
         .expect("tests are built into deps/ beside the programs")
         .to_path_buf();
     build(&folder.join("trunkline"), &["-p", "trunkline-cli"]);
+    build(&folder.join("connector"), &["-p", "trunkline-connectors"]);
     build(
         &folder.join("examples/checkout"),
         &["-p", "trunkline", "--example", "checkout"],

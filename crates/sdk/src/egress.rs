@@ -76,6 +76,13 @@ impl JobBuilder {
         self
     }
 
+    /// The body is not here: it comes from the destination's metadata API when the job leaves, so that the newest state is sent.
+    pub fn resolve(mut self) -> Self {
+        self.job.resolve = Some(true);
+        self.job.body = Payload::null();
+        self
+    }
+
     /// Not to be delivered before this time.
     pub fn not_before(mut self, at: Timestamp) -> Self {
         self.job.not_before = Some(at);

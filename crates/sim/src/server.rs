@@ -110,6 +110,7 @@ impl Server {
             .arg(&self.data)
             .arg("--listen")
             .arg(self.address.to_string())
+            .args(["--egress-allow", "loopback"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

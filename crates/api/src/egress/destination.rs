@@ -1,6 +1,7 @@
 //! Destinations: where jobs are delivered, how often and how stubbornly.
 
 use super::care::{self, BreakerBody, CoalesceBody, Switch};
+use super::connector::{ConnectorBody, ResolveBody};
 use super::rule::RuleBody;
 use crate::core::code::Code;
 use crate::core::egress::{Destination, HeadOfLine, Rate, Rule};
@@ -19,7 +20,7 @@ pub const URL_BYTES_MAX: usize = 2_048;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PutDestination {
-    /// Where jobs are sent: an `http://` URL.
+    /// Where jobs are sent: an `http://` or `https://` URL.
     pub url: String,
     /// How often; absent: as fast as it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +52,12 @@ pub struct PutDestination {
     /// The id of the credential that authenticates the calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    /// How it is called if it is a connector; absent: each job is a webhook of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<ConnectorBody>,
+    /// Where bodies come from that jobs do not carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolve: Option<ResolveBody>,
 }
 
 /// A rate limit.
@@ -187,6 +194,11 @@ impl PutDestination {
                 .credential
                 .map(|id| name("credential", &id))
                 .transpose()?,
+            connector: self
+                .connector
+                .map(ConnectorBody::into_connector)
+                .transpose()?,
+            resolve: self.resolve.map(ResolveBody::into_resolve).transpose()?,
             ..default
         };
         match unusable(&destination) {
@@ -199,7 +211,10 @@ impl PutDestination {
 /// What is wrong with the settings of a destination.
 fn unusable(destination: &Destination) -> Option<String> {
     let url = destination.url.as_str();
-    let host = url.strip_prefix("http://").unwrap_or_default();
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme))
+        .unwrap_or_default();
     if host
         .split(['/', '?', '#'])
         .next()
@@ -207,7 +222,7 @@ fn unusable(destination: &Destination) -> Option<String> {
         .is_empty()
     {
         return Some(format!(
-            "`url` is `{url}`; it has the form http://host:port/path"
+            "`url` is `{url}`; it has the form http://host:port/path or https://…"
         ));
     }
     if url.len() > URL_BYTES_MAX || url.chars().any(|char| char.is_control() || char == ' ') {
@@ -291,6 +306,12 @@ pub struct DestinationBody {
     /// The id of the credential that authenticates the calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    /// How it is called if it is a connector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<ConnectorBody>,
+    /// Where bodies come from that jobs do not carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolve: Option<ResolveBody>,
     /// Jobs waiting.
     pub pending: u64,
     /// Jobs being delivered.
@@ -336,6 +357,8 @@ impl From<&DestinationStatus> for DestinationBody {
             breaker: care::shown(destination.breaker),
             coalesce: care::shown(destination.coalesce),
             credential: destination.credential.as_ref().map(Name::to_string),
+            connector: destination.connector.as_ref().map(ConnectorBody::from),
+            resolve: destination.resolve.as_ref().map(ResolveBody::from),
             pending: status.pending,
             in_flight: status.in_flight,
             succeeded: status.succeeded,

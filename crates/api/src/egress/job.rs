@@ -33,6 +33,9 @@ pub struct NewJobBody {
     /// The body to deliver; absent: `null`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<RawValue>>,
+    /// True: the body comes from the destination's metadata API when the job leaves, so that the newest state is sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolve: bool,
     /// Not to be sent before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
@@ -94,6 +97,10 @@ impl NewJobBody {
             );
             return Err(Problem::new(Code::TooManyItems, detail));
         }
+        if self.resolve && (self.body.is_some() || self.object_ids.is_empty()) {
+            let detail = "a job with `resolve` has `object_ids` and no `body`";
+            return Err(Problem::new(Code::Unresolved, detail));
+        }
         let key = |key: &String| name("dedupe_key", key);
         let dedupe_key = self.dedupe_key.as_ref().map(key).transpose()?;
         let id = match &dedupe_key {
@@ -126,6 +133,7 @@ impl NewJobBody {
             stage: self.stage,
             depends_on: depends_on.transpose()?,
             dedupe_key,
+            resolve: self.resolve.then_some(true),
         };
         Ok((id, job))
     }
@@ -150,6 +158,9 @@ pub struct JobBody {
     pub object_ids: Vec<String>,
     /// The body to deliver.
     pub body: Box<RawValue>,
+    /// True: the body comes from the destination's metadata API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolve: bool,
     /// `pending`, `succeeded`, `dead`, `cancelled`, `superseded`, `expired` or `parked`.
     pub state: String,
     /// Attempts so far that cost one.
@@ -211,6 +222,7 @@ impl From<&Job> for JobBody {
             action: job.new.action.to_string(),
             object_ids: job.new.object_ids.iter().map(Name::to_string).collect(),
             body: json_of(&job.new.body),
+            resolve: job.new.resolve == Some(true),
             state: job.state.as_str().to_owned(),
             attempts: job.attempts,
             created_at: job.created_at.into(),

@@ -78,7 +78,7 @@ pub(crate) struct JobArg {
 #[derive(Subcommand, Debug)]
 pub(crate) enum DestinationCommand {
     /// Create a destination, or replace its settings
-    Put(DestinationArgs),
+    Put(Box<DestinationArgs>),
     /// List destinations
     List {
         /// Print JSON
@@ -99,7 +99,7 @@ pub(crate) enum DestinationCommand {
 pub(crate) struct DestinationArgs {
     /// The destination's name
     pub(crate) name: String,
-    /// Where jobs are sent: an http:// URL
+    /// Where jobs are sent: an http:// or https:// URL
     #[arg(long)]
     pub(crate) url: String,
     /// Calls a second [default: as fast as it answers]
@@ -148,6 +148,28 @@ pub(crate) struct DestinationArgs {
     /// The credential that authenticates the calls
     #[arg(long, value_name = "ID")]
     pub(crate) credential: Option<String>,
+    #[command(flatten)]
+    pub(crate) contract: ContractArgs,
+}
+
+/// What makes a destination a connector, and where bodies come from.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct ContractArgs {
+    /// The destination is a connector: its manifest says how many jobs a call takes, how long it may take, and how often
+    #[arg(long)]
+    pub(crate) connector: bool,
+    /// Jobs of one call [default: as many as the manifest says]
+    #[arg(long, value_name = "COUNT", requires = "connector")]
+    pub(crate) batch: Option<u32>,
+    /// The connector's settings, as JSON
+    #[arg(long, value_name = "JSON", requires = "connector", value_parser = crate::connector::json)]
+    pub(crate) settings: Option<serde_json::Value>,
+    /// The metadata API that bodies come from that jobs do not carry
+    #[arg(long, value_name = "URL")]
+    pub(crate) resolve: Option<String>,
+    /// How long its answers may be used again, in milliseconds
+    #[arg(long, value_name = "MS", requires = "resolve", default_value_t = 1_000)]
+    pub(crate) resolve_ttl_ms: u64,
 }
 
 #[derive(Subcommand, Debug)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod credentials;
+mod connectors;
 mod egress;
 mod events;
 mod folders;

@@ -104,6 +104,7 @@ impl Server {
         let data = folder.data();
         let mut args = vec!["server", "--data", &data, "--listen", listen];
         args.extend(["--segment-bytes", "1048576"]);
+        args.extend(["--egress-allow", "loopback"]);
         args.extend(more);
         let mut child = command(&args)
             .stdout(Stdio::piped())

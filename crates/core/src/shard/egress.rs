@@ -27,6 +27,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
+mod batching;
+
 /// The destinations of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Egress {
@@ -132,8 +134,12 @@ impl Shard {
         destination: Destination,
     ) -> Result<Reply, Rejection> {
         let invalid = |detail: &str| Err(Rejection::new(Code::DestinationInvalid, detail));
-        if !destination.url.starts_with("http://") {
-            return invalid("the URL must begin with http:// (this version has no TLS)");
+        let scheme = ["http://", "https://"];
+        if !scheme
+            .iter()
+            .any(|scheme| destination.url.starts_with(scheme))
+        {
+            return invalid("the URL must begin with http:// or https://");
         }
         if destination.concurrency == 0 || destination.timeout_ms == 0 {
             return invalid("concurrency and timeout must be at least 1");
@@ -246,6 +252,10 @@ impl Shard {
         }
         if let Some(objects) = &mut target.objects {
             objects.sent(&job);
+        }
+        if target.row.destination.connector.is_some() {
+            self.send_batch(io, name, (job, token), (ENGINE, deadline));
+            return true;
         }
         io.effect(Effect::Deliver {
             destination: Box::new(target.row.destination.clone()),

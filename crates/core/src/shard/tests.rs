@@ -1,5 +1,6 @@
 //! Scenarios of one shard: what goes in, what comes out, and after every input all invariants and a recovery.
 
+mod batches;
 mod belts;
 mod breaker;
 mod children;

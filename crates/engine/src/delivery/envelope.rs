@@ -31,16 +31,16 @@ pub(super) fn of(job: &Job, attempt: u32) -> Vec<u8> {
         object_ids: job.new.object_ids.iter().map(|id| id.as_str()).collect(),
         attempt,
         source: job.source.as_deref(),
-        body: body_of(job),
+        body: json(&job.new.body),
     };
     serde_json::to_vec(&envelope).expect("an envelope has string keys only")
 }
 
-/// The job's body as it is; one that is no JSON, which no client of ours makes, as a text.
-fn body_of(job: &Job) -> Cow<'_, RawValue> {
-    serde_json::from_slice::<&RawValue>(&job.new.body).map_or_else(
+/// A payload as it is; one that is no JSON, which no client of ours makes, as a text.
+pub(super) fn json(payload: &[u8]) -> Cow<'_, RawValue> {
+    serde_json::from_slice::<&RawValue>(payload).map_or_else(
         |_| {
-            let text = String::from_utf8_lossy(&job.new.body);
+            let text = String::from_utf8_lossy(payload);
             Cow::Owned(serde_json::value::to_raw_value(&text).expect("a text is JSON"))
         },
         Cow::Borrowed,

@@ -6,7 +6,7 @@
 //!
 //! The first rule that holds decides. One that cannot be evaluated does not hold, and the attempt's record says why.
 
-use super::{Outcome, excerpt};
+use super::{FORBIDDEN, Outcome, excerpt};
 use hyper::header::HeaderMap;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -116,6 +116,17 @@ pub(super) fn judge(
     attempt: u32,
     outcome: Outcome,
 ) -> Delivery {
+    // No rule decides what was never asked: the destination waits until the operator allows its address, and no attempt is lost.
+    if let Outcome::Unanswered {
+        kind: FORBIDDEN,
+        reason,
+    } = outcome
+    {
+        return Delivery::Unanswered {
+            reason: Name::from(reason),
+            verdict: Some(Verdict::Pause),
+        };
+    }
     let mut troubles = String::new();
     let verdict = if rules.is_empty() {
         None
@@ -132,7 +143,7 @@ pub(super) fn judge(
         } => Delivery::Answered {
             status,
             retry_after_ms,
-            excerpt: Name::from(excerpt(&body) + &troubles),
+            excerpt: Name::from(excerpt(status, &body) + &troubles),
             verdict,
         },
         Outcome::Unanswered { reason, .. } => Delivery::Unanswered {
@@ -140,6 +151,23 @@ pub(super) fn judge(
             verdict,
         },
     }
+}
+
+/// What the rules say of an item of a connector's answer: they see it as `body`, and its error class as `error`.
+pub(super) fn judge_item(
+    programs: &Programs,
+    rules: &[Rule],
+    (job, attempt): (&Job, u32),
+    (status, headers): (u16, &HeaderMap),
+    (item, class): (&Value, &str),
+) -> (Option<Verdict>, String) {
+    let mut troubles = String::new();
+    if rules.is_empty() {
+        return (None, troubles);
+    }
+    let inputs = inputs_of((job, attempt), status, &named(headers), item, class);
+    let verdict = first_that_holds(programs, rules, &inputs, &mut troubles);
+    (verdict, troubles)
 }
 
 fn first_that_holds(
@@ -166,11 +194,6 @@ fn first_that_holds(
 }
 
 fn inputs(job: &Job, attempt: u32, outcome: &Outcome) -> Inputs {
-    let now_ms = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| {
-            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-        });
     let (status, headers, body, error) = match outcome {
         Outcome::Answered {
             status,
@@ -184,6 +207,21 @@ fn inputs(job: &Job, attempt: u32, outcome: &Outcome) -> Inputs {
         }
         Outcome::Unanswered { kind, .. } => (0, Value::Object(Map::new()), Value::Null, *kind),
     };
+    inputs_of((job, attempt), status, &headers, &body, error)
+}
+
+fn inputs_of(
+    (job, attempt): (&Job, u32),
+    status: u16,
+    headers: &Value,
+    body: &Value,
+    error: &str,
+) -> Inputs {
+    let now_ms = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        });
     let ids: Vec<&str> = job.new.object_ids.iter().map(Name::as_str).collect();
     let sent = serde_json::from_slice::<Value>(&job.new.body).unwrap_or(Value::Null);
     let about = json!({
@@ -193,8 +231,8 @@ fn inputs(job: &Job, attempt: u32, outcome: &Outcome) -> Inputs {
     });
     Inputs::at(now_ms)
         .with("status", &json!(status))
-        .with("headers", &headers)
-        .with("body", &body)
+        .with("headers", headers)
+        .with("body", body)
         .with("error", &json!(error))
         .with("attempt", &json!(attempt))
         .with("job", &about)

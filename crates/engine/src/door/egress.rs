@@ -18,6 +18,18 @@ pub(super) fn check_destination(destination: &Destination) -> Checked {
     if let Err(reason) = crate::delivery::check_url(&destination.url) {
         return invalid(reason);
     }
+    if let Some(connector) = &destination.connector {
+        check_payload("the connector's settings", &connector.settings)?;
+        if connector.batch_max == 0 {
+            return invalid("a connector takes at least 1 job a call".into());
+        }
+    }
+    if let Some(resolve) = &destination.resolve {
+        check_text("the URL of the metadata API", &resolve.url)?;
+        if let Err(reason) = crate::delivery::check_url(&resolve.url) {
+            return invalid(format!("the metadata API: {reason}"));
+        }
+    }
     if let Some(rate) = destination.rate
         && (rate.per_second == 0 || rate.burst == 0)
     {

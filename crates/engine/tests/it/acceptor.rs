@@ -26,6 +26,8 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug)]
 pub(crate) enum Manner {
     Answer(u16, Option<&'static str>, String),
+    /// Say that it is somewhere else.
+    Redirect(String),
     /// Take it, and never answer.
     Silence,
     /// Take it, and drop the connection.
@@ -112,6 +114,11 @@ async fn answer(
             match never {}
         }
         Some(Manner::Drop) => Err(std::io::Error::other("dropped")),
+        Some(Manner::Redirect(to)) => Ok(Response::builder()
+            .status(307)
+            .header("location", to.as_str())
+            .body(Full::default())
+            .unwrap()),
         Some(Manner::Answer(status, retry_after, text)) => {
             let mut response = Response::builder().status(*status);
             if let Some(retry_after) = retry_after {

@@ -38,7 +38,7 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
         (start("pa/ir", "1", "1"), Code::NameInvalid),
         (start("pair", "1", &large), Code::PayloadTooLarge),
         (signal("pair", "1", 1), Code::RunNotFound),
-        (put("https://localhost/"), Code::DestinationInvalid),
+        (put("ftp://localhost/"), Code::DestinationInvalid),
         (put("shop.local"), Code::DestinationInvalid),
         (
             put("http://me:secret@shop.local/"),

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod acceptor;
+mod connectors;
 mod crashes;
 mod deliveries;
 mod doors;
 mod driver;
+mod encrypted;
 mod life;
 mod player;
 mod work;

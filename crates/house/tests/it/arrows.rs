@@ -50,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("trunkline-orders", &["trunkline"]),
     ("trunkline-recipes", &["trunkline"]),
     ("trunkline-tutorial", &["trunkline"]),
+    ("trunkline-connectors", &["trunkline-api"]),
 ];
 
 /// Members that nothing may need, not even as a test dependency of something below them.
@@ -59,6 +60,7 @@ const ROOFS: &[&str] = &[
     "trunkline-orders",
     "trunkline-tutorial",
     "trunkline-house",
+    "trunkline-connectors",
 ];
 
 #[test]

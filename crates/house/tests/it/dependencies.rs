@@ -3,7 +3,7 @@
 use trunkline_house::{assert_none, cargo, tree};
 
 /// Packages in Cargo.lock, members and other platforms' included. Raising it is a decision about everybody's build time.
-const PACKAGES_MAX: usize = 198;
+const PACKAGES_MAX: usize = 220;
 
 /// Licences that go with Apache-2.0. A package is fine if one side of each of its alternatives is here.
 const LICENCES: &[&str] = &[
@@ -18,6 +18,8 @@ const LICENCES: &[&str] = &[
     "Unlicense",
     "Zlib",
     "0BSD",
+    // Of data, not code: the certificates of webpki-roots. It asks that its text goes along.
+    "CDLA-Permissive-2.0",
 ];
 
 #[test]

@@ -171,8 +171,10 @@ impl Stage {
             self.folder.join("data").into_os_string(),
             "--listen".into(),
             self.server_address.to_string().into(),
+            "--egress-allow".into(),
+            "loopback".into(),
         ];
-        let args: [std::ffi::OsString; 5] = args;
+        let args: [std::ffi::OsString; 7] = args;
         let mut server = Process::start("server", &self.folder, &self.server_program, args, false)?;
         let began_at = Instant::now();
         let probe = Http::new(self.api.base(), Duration::from_secs(2));

@@ -64,6 +64,7 @@ fn verdict(rules: &[(&str, Verdict)], outcome: Outcome) -> (Option<Verdict>, Str
             verdict, excerpt, ..
         } => (verdict, excerpt.to_string()),
         Delivery::Unanswered { verdict, reason } => (verdict, reason.to_string()),
+        Delivery::Item { .. } => panic!("not of a connector"),
     }
 }
 
