@@ -155,7 +155,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
     /// True if the limits would let a message leave now, and one is ready.
     pub fn admits(&mut self, now: Timestamp) -> bool {
         self.ripen(now);
-        let full = self.leased >= self.concurrency && !mutant::is(Mutant::ConcurrencyIgnored);
+        let full = self.calls() >= self.concurrency && !mutant::is(Mutant::ConcurrencyIgnored);
         !full && !self.ready.is_empty() && self.limited_until(now).is_none()
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use trunkline_api::core::egress::{NewJob, ObjectRef};
 use trunkline_api::core::entry::Command;
 use trunkline_api::core::ids::JobId;
-use trunkline_api::core::payload::Name;
+use trunkline_api::core::payload::{Name, Payload};
 use trunkline_api::core::time::Timestamp;
 
 /// A job for a destination. Nothing is shipped until [`send`](Self::send).

@@ -10,19 +10,15 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 impl<K: Copy + Ord + Debug> Queue<K> {
-    /// Leases ready messages for which `wants` gives a token, in order: `most` of them, among the first `look_at` that are ready.
-    /// The others keep their places.
+    /// Leases ready messages for which `wants` gives a token, in order, `most` of them. The others keep their places.
     pub fn take_along(
         &mut self,
         (peer, deadline): (PeerId, Timestamp),
-        (most, look_at): (usize, usize),
+        most: usize,
         mut wants: impl FnMut(K) -> Option<Token>,
     ) -> Vec<(K, Token)> {
         let (mut taken, mut passed) = (Vec::new(), Vec::new());
-        for _ in 0..look_at {
-            if taken.len() == most {
-                break;
-            }
+        while taken.len() < most {
             let Some(key) = self.ready.pop_front() else {
                 break;
             };
@@ -45,6 +41,11 @@ impl<K: Copy + Ord + Debug> Queue<K> {
             self.ready.push_front(key);
         }
         taken
+    }
+
+    /// The messages that are ready, in order.
+    pub fn ready(&self) -> impl Iterator<Item = K> {
+        self.ready.iter().copied()
     }
 
     /// Calls under way: messages that are leased and do not ride along.

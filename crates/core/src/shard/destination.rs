@@ -170,8 +170,7 @@ impl Target {
         if !self.queue.has_ready() {
             return None;
         }
-        let (_, leased) = self.queue.waiting_and_leased();
-        if leased >= destination.concurrency as usize {
+        if self.queue.calls() >= destination.concurrency as usize {
             return Some(Name::from(format!(
                 "the concurrency limit of {}",
                 destination.concurrency

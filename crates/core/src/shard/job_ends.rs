@@ -21,6 +21,8 @@ impl Job {
     pub(super) fn remember(&mut self, now: Timestamp, delivery: &Delivery, reason: &Name) {
         let status = match delivery {
             Delivery::Answered { status, .. } => Some(*status),
+            // Of a call that was answered; what is wrong is said of the item.
+            Delivery::Item { .. } => Some(200),
             Delivery::Unanswered { .. } => None,
         };
         let end = reason.floor_char_boundary(ERROR_BYTES_MAX.min(reason.len()));

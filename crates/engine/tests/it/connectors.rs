@@ -140,7 +140,7 @@ async fn job(engine: &Engine, object: &str) -> Job {
     let Ok(Reply::Job { job, .. }) = engine.request(op).await else {
         panic!("a job");
     };
-    job
+    *job
 }
 
 async fn settled(engine: &Engine, object: &str) -> Job {

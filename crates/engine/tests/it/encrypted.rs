@@ -102,7 +102,7 @@ async fn job(engine: &Engine) -> Job {
     let Ok(Reply::Job { job, .. }) = engine.request(op).await else {
         panic!("a job");
     };
-    job
+    *job
 }
 
 async fn settled(engine: &Engine) -> Job {

@@ -6,8 +6,8 @@
 //! them in any order (ADR 0025).
 
 use crate::effect::{BatchItem, Effect};
-use crate::egress::Job;
-use crate::ids::{PeerId, Token};
+use crate::egress::{Connector, Job};
+use crate::ids::{JobId, PeerId, Token};
 use crate::io::Io;
 use crate::payload::Name;
 use crate::shard::Shard;
@@ -26,41 +26,65 @@ impl Shard {
         io: &mut Io<'_>,
         name: &Name,
         (first, token): (Job, Token),
-        (peer, deadline): (PeerId, Timestamp),
+        holder: (PeerId, Timestamp),
     ) {
+        let mut riders = self.riders(io, name, &first);
+        let last_token = &mut self.last_token;
         let target = self.egress.targets.get_mut(name).expect("it was pumped");
-        let destination = Box::new(target.row.destination.clone());
-        let connector = destination.connector.as_ref();
-        let most = connector.map_or(0, |connector| {
-            connector.batch_max.saturating_sub(1) as usize
+        let taken = target.queue.take_along(holder, riders.len(), |id| {
+            riders.contains_key(&id).then(|| {
+                *last_token += 1;
+                Token(*last_token)
+            })
         });
-        let (keys, last_token) = (self.keys, &mut self.last_token);
-        let room = connector.map_or(0, |connector| connector.body_bytes_max);
-        let mut bytes = first.new.body.len() as u64;
-        let mut riders = BTreeMap::new();
-        let taken = if most == 0 {
-            vec![]
-        } else {
-            target
-                .queue
-                .take_along((peer, deadline), (most, most + LOOKED_AT_MORE), |id| {
-                    let job: Job = io.get(&keys.job(name, id))?;
-                    let same = job.new.action == first.new.action
-                        && job.new.object_type == first.new.object_type;
-                    let with_it = bytes + job.new.body.len() as u64;
-                    (same && with_it <= room).then(|| {
-                        bytes = with_it;
-                        riders.insert(id, job);
-                        *last_token += 1;
-                        Token(*last_token)
-                    })
-                })
-        };
         let mut items = vec![BatchItem::new(first, token)];
         for (id, token) in taken {
-            let job = riders.remove(&id).expect("it was read when it was taken");
+            let job = riders.remove(&id).expect("only riders are taken");
+            if let Some(objects) = &mut target.objects {
+                objects.sent(&job);
+            }
             items.push(BatchItem::new(job, token));
         }
+        let destination = Box::new(target.row.destination.clone());
         io.effect(Effect::DeliverBatch { destination, items });
+    }
+
+    /// Ready jobs that may share a call with `first`.
+    fn riders(&self, io: &Io<'_>, name: &Name, first: &Job) -> BTreeMap<JobId, Job> {
+        let mut riders = BTreeMap::new();
+        let target = self.egress.targets.get(name).expect("it was pumped");
+        let Some(Connector {
+            batch_max,
+            body_bytes_max,
+            ..
+        }) = &target.row.destination.connector
+        else {
+            return riders;
+        };
+        let most = batch_max.saturating_sub(1) as usize;
+        let look_at = if most == 0 { 0 } else { most + LOOKED_AT_MORE };
+        let mut bytes = first.new.body.len() as u64;
+        for id in target.queue.ready().take(look_at) {
+            if riders.len() == most {
+                break;
+            }
+            let Some(job) = io.get::<Job>(&self.keys.job(name, id)) else {
+                continue;
+            };
+            let same =
+                job.new.action == first.new.action && job.new.object_type == first.new.object_type;
+            let late = job.new.expires_at.is_some_and(|at| at <= io.now);
+            let with_it = bytes + job.new.body.len() as u64;
+            if !same || late || with_it > *body_bytes_max {
+                continue;
+            }
+            let waits = job.number.is_some() || job.waits_for.is_some();
+            if waits && self.obstacle(io, target, &job).is_some() {
+                continue;
+            }
+            bytes = with_it;
+            riders.insert(id, job);
+        }
+        riders
     }
 }

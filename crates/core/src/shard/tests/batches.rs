@@ -93,7 +93,7 @@ fn job(world: &mut World, id: u128) -> Job {
         job: JobId(id),
     });
     match asked {
-        Some(Ok(Reply::Job { job, .. })) => job,
+        Some(Ok(Reply::Job { job, .. })) => *job,
         other => panic!("{other:?}"),
     }
 }
@@ -101,7 +101,7 @@ fn job(world: &mut World, id: u128) -> Job {
 fn status(world: &mut World) -> DestinationStatus {
     let name = Name::from("shop");
     match world.ask(Op::DescribeDestination { name }) {
-        Some(Ok(Reply::Destination(status))) => status,
+        Some(Ok(Reply::Destination(status))) => *status,
         other => panic!("{other:?}"),
     }
 }
