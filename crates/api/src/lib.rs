@@ -20,8 +20,8 @@
 
 pub use trunkline_core as core;
 
-pub mod credential;
 pub mod connector;
+pub mod credential;
 pub mod cursor;
 pub mod egress;
 pub mod event;

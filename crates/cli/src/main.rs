@@ -12,8 +12,8 @@
 mod args;
 mod bulk;
 mod client;
-mod credential;
 mod connector;
+mod credential;
 mod dead_letters;
 mod doctor;
 mod egress;

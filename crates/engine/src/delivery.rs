@@ -247,10 +247,7 @@ fn post(url: &str) -> hyper::http::request::Builder {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         )
-        .header(
-            header::USER_AGENT,
-            HeaderValue::from_static(USER_AGENT),
-        )
+        .header(header::USER_AGENT, HeaderValue::from_static(USER_AGENT))
 }
 
 fn transport(reason: String) -> Outcome {

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod credentials;
 mod connectors;
+mod credentials;
 mod egress;
 mod events;
 mod folders;

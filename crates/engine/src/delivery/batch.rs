@@ -4,7 +4,8 @@
 //! mention is unknown, and so is every item of an answer that cannot be read. Any other status is about the call, and each item is
 //! judged by it as a webhook would be; 401 and 403 pause the destination, because a credential is not good and no job is to blame.
 
-use super::{Outcome, exchange, post, resolve, rules, transport};
+use super::{Outcome, post, resolve, rules, send, transport, unauthenticated};
+use crate::credentials::Used;
 use crate::node::Node;
 use answer::Answer;
 use http_body_util::Full;
@@ -14,7 +15,6 @@ use hyper::header::HeaderMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::time::Duration;
 use trunkline_core::code::Code;
 use trunkline_core::effect::BatchItem;
 use trunkline_core::egress::{Delivery, Destination, ErrorClass, ItemFailure, Verdict};
@@ -76,8 +76,10 @@ impl Batch {
             }
         }
         if !sent.is_empty() {
-            let outcome = self.call(node, &sent).await;
-            let deliveries = self.judge(node, &sent, outcome);
+            let deliveries = match self.call(node, &sent).await {
+                Ok((outcome, used)) => self.judge(node, &sent, outcome, used.as_ref()),
+                Err(reason) => vec![unauthenticated(reason); sent.len()],
+            };
             reports.extend(sent.into_iter().zip(deliveries));
         }
         for (item, delivery) in reports {
@@ -93,14 +95,18 @@ impl Batch {
         }
     }
 
-    async fn call(&self, node: &Node, items: &[BatchItem]) -> Outcome {
-        let limit = Duration::from_millis(self.destination.timeout_ms);
+    /// Makes the call. It fails if what authenticates it is not to be had.
+    async fn call(
+        &self,
+        node: &Node,
+        items: &[BatchItem],
+    ) -> Result<(Outcome, Option<Used>), String> {
         match self.request(items) {
             Ok(request) => {
-                let client = &node.deliveries.client;
-                exchange(client, request, limit, ANSWER_BYTES_MAX).await
+                let id = key_of(&self.destination.name, items);
+                send(node, &self.destination, request, &id, ANSWER_BYTES_MAX).await
             }
-            Err(reason) => transport(reason),
+            Err(reason) => Ok((transport(reason), None)),
         }
     }
 
@@ -124,7 +130,15 @@ impl Batch {
             .map_err(|error| format!("the call cannot be made: {error}"))
     }
 
-    fn judge(&self, node: &Node, items: &[BatchItem], mut outcome: Outcome) -> Vec<Delivery> {
+    fn judge(
+        &self,
+        node: &Node,
+        items: &[BatchItem],
+        mut outcome: Outcome,
+        used: Option<&Used>,
+    ) -> Vec<Delivery> {
+        let status = outcome.status();
+        let hear = |verdict| used.and_then(|used| node.credentials.heard(used, status, verdict));
         if let Outcome::Answered {
             status: status @ 200..=299,
             headers,
@@ -132,6 +146,7 @@ impl Batch {
             ..
         } = &outcome
         {
+            hear(None);
             let answer = Answer::read(body);
             let judge = |item| self.judge_item(node, item, (*status, headers), &answer);
             return items.iter().map(judge).collect();
@@ -144,13 +159,29 @@ impl Batch {
             Outcome::Unanswered { .. } => false,
         };
         let (programs, rules) = (&node.deliveries.programs, &self.destination.rules);
+        // Whether a credential could be renewed is found out once for the whole call.
+        let mut renewed: Option<bool> = None;
+        let mut is_renewed = || {
+            *renewed.get_or_insert_with(|| {
+                let heard = hear(Some(Verdict::RefreshCredential));
+                matches!(heard, Some(Verdict::Retry { .. }))
+            })
+        };
         let judge = |item: &BatchItem| {
             let outcome = outcome.clone();
             let mut delivery = rules::judge(programs, rules, &item.job, item.attempt, outcome);
-            if let Delivery::Answered { verdict, .. } = &mut delivery
-                && refused
-            {
-                verdict.get_or_insert(Verdict::Pause);
+            if let Delivery::Answered { verdict, .. } = &mut delivery {
+                let wants_renewal = match verdict {
+                    Some(Verdict::RefreshCredential) => true,
+                    None => status == Some(401),
+                    Some(_) => false,
+                };
+                if wants_renewal && is_renewed() {
+                    *verdict = Some(Verdict::Retry { after_ms: Some(0) });
+                } else if wants_renewal || refused {
+                    verdict.take_if(|verdict| *verdict == Verdict::RefreshCredential);
+                    verdict.get_or_insert(Verdict::Pause);
+                }
             }
             delivery
         };
