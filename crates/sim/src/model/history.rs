@@ -243,8 +243,22 @@ impl Model {
         for (_, command, token) in reading.results.iter().filter(|(at, ..)| *at >= known) {
             self.check_result(key, *command, *token, &run)?;
         }
-        for entry in entries.get(known as usize..).unwrap_or_default() {
+        // A turn leaves when its batch is durable, so one that has consumed a result of the same batch has come with it.
+        let mut result = None;
+        for (index, entry) in (0..).zip(&entries).skip(known as usize) {
             self.note(entry);
+            match entry {
+                Entry::Notification(
+                    _,
+                    Notification::TaskCompleted { .. } | Notification::StepDone { .. },
+                ) => result = Some(index),
+                Entry::Turn { upto } => {
+                    let came_along = result.is_some_and(|result| *upto > result);
+                    self.marks
+                        .set_if(came_along, "a turn behind a result was taken");
+                }
+                _ => {}
+            }
         }
         self.seen
             .insert(key, (run.started_at, entries.len() as u32));
