@@ -176,6 +176,14 @@ impl Clients {
                     .any(|one| one.blocked_on.as_ref().is_some_and(rate));
                 model.marks.set_if(held, "a rate held a job back");
             }
+            (Op::ReadEvents(request), Reply::Events { events, next }) => {
+                let marks = &mut model.marks;
+                marks.set_if(
+                    request.limit as usize == events.len(),
+                    "a page of events was full",
+                );
+                return model.listener.hear(request, events, next);
+            }
             (Op::DescribeRun { run }, Reply::Run(found)) if found.id == *run => {}
             (
                 Op::Terminate { .. }

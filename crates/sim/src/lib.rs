@@ -21,6 +21,7 @@ pub mod diagnosis;
 pub mod dice;
 pub mod faulty;
 pub mod fuzz;
+pub mod listener;
 pub mod marks;
 pub mod model;
 pub mod plan;

@@ -50,6 +50,7 @@ pub const MARKS: &[&str] = &[
     "a delivery was never reported",
     "a destination asked for patience",
     "a rate held a job back",
+    "a page of events was full",
     "a message crossed from shard to shard",
     "a message was sent again after a power failure",
     "the clock jumped",

@@ -4,6 +4,7 @@
 //! first entry whenever it changes, and finds what it looks for by looking at everything. It shares no code with what it
 //! checks but the vocabulary.
 
+use crate::listener::Listener;
 use crate::marks::Marks;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trunkline_core::effect::Effect;
@@ -68,6 +69,8 @@ pub struct Model {
     worked_at: Vec<Timestamp>,
     /// How each final run ended, from when it was durable.
     pub ended: BTreeMap<RunKey, Run>,
+    /// Who follows the event feeds.
+    pub listener: Listener,
     /// What was seen on the way.
     pub marks: Marks,
 }
@@ -122,6 +125,7 @@ impl Model {
             overdue: vec![BTreeSet::new(); threads],
             worked_at: vec![Timestamp(0); threads],
             ended: BTreeMap::new(),
+            listener: Listener::default(),
             marks: Marks::default(),
         }
     }

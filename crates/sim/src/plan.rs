@@ -102,6 +102,8 @@ pub enum Step {
     Look { run: u8, what: u8 },
     /// A client lists runs and destinations, and reads counters, of one shard.
     List { shard: u8 },
+    /// A listener reads on in the event feed of one shard.
+    Follow { shard: u8 },
     /// An operator configures a destination. `rate` is calls a second, 0 without.
     Put {
         destination: u8,
@@ -251,7 +253,8 @@ impl Setup {
 }
 
 /// The kinds of steps that are no faults, with how common they are.
-const OPERATIONS: [(Make, u64); 19] = [
+const OPERATIONS: [(Make, u64); 20] = [
+    (Make::Follow, 4),
     (Make::Start, 14),
     (Make::Signal, 10),
     (Make::RepeatSignal, 3),
@@ -300,6 +303,7 @@ enum Make {
     Await,
     Look,
     List,
+    Follow,
     Put,
     Ship,
     RepeatShip,
@@ -397,6 +401,7 @@ impl Maker<'_> {
                 what: dice.below(4) as u8,
             },
             Make::List => Step::List { shard: place },
+            Make::Follow => Step::Follow { shard: place },
             Make::Put => put(dice, place % 3),
             Make::Ship => {
                 self.keys += 1;

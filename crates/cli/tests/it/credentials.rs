@@ -21,6 +21,8 @@ impl Logging {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command(&[
             "server",
+            "--egress-allow",
+            "loopback",
             "--data",
             &folder.data(),
             "--listen",

@@ -71,6 +71,10 @@ impl World {
                 }
             }
             Step::List { shard } => return self.list(client, shard),
+            Step::Follow { shard } => {
+                let shard = ShardId(u16::from(shard) % self.setup.shards);
+                Op::ReadEvents(self.model.listener.request(shard))
+            }
             Step::Put {
                 destination: place,
                 rate,
@@ -221,6 +225,7 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::Resume { run }
         | Op::Relatives { run }
         | Op::Waits { run } => of_run(run),
+        Op::ReadEvents(request) => request.shard,
         Op::PutDestination { destination } => of_destination(&destination.name),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
         Op::ReplayJob { destination, .. } | Op::CancelJob { destination, .. } => {

@@ -118,8 +118,25 @@ impl World {
         self.check_copy(CrashPolicy::DropAll, 0)?;
         self.power_fails(CrashPolicy::DropAll, 0, 0, 0)?;
         self.settle()?;
+        self.listen_to_the_end()?;
         self.clients
             .check(&self.model, u64::from(self.setup.retention_ms), self.now)
+    }
+
+    /// The listener reads what it has not heard yet, and then knows everything.
+    fn listen_to_the_end(&mut self) -> Checked {
+        for shard in (0..self.setup.shards).map(ShardId) {
+            loop {
+                let before = self.model.listener.place(shard);
+                let op = Op::ReadEvents(self.model.listener.request(shard));
+                self.ask(0, op, false);
+                self.settle()?;
+                if self.model.listener.place(shard) == before {
+                    break;
+                }
+            }
+        }
+        self.model.listener.check(&self.model)
     }
 
     /// Every job that a run has asked for has arrived, once, and every job of a run was asked for.
