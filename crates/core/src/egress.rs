@@ -9,12 +9,11 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 mod breaker;
-mod limit;
-
-pub use breaker::Breaker;
-pub use limit::{Coalesce, Limiter, LimiterUse, Quota};
+mod coalesce;
 mod connector;
 
+pub use breaker::Breaker;
+pub use coalesce::Coalesce;
 pub use connector::{Connector, ErrorClass, ItemFailure, Resolve};
 
 /// A job as its creator describes it: to where, what, and in which order.
@@ -165,9 +164,6 @@ pub struct Job {
     /// The job that has taken its place.
     #[n(11)]
     pub superseded_by: Option<JobId>,
-    /// The job of which it is a repeat.
-    #[n(12)]
-    pub replay_of: Option<JobId>,
     /// Its number among the jobs of its destination, if it is one of a batch.
     #[n(13)]
     pub number: Option<u64>,
@@ -285,15 +281,6 @@ pub struct Destination {
     /// Whether a newer job about an object takes the place of an older one; absent: never.
     #[n(11)]
     pub coalesce: Option<Coalesce>,
-    /// How many calls there may be in spans of time.
-    #[n(12)]
-    pub quotas: Option<Vec<Quota>>,
-    /// The limiters that it shares with others.
-    #[n(13)]
-    pub limiters: Option<Vec<LimiterUse>>,
-    /// An expression over the job that says its lane, for jobs that name none. The engine evaluates it.
-    #[n(14)]
-    pub lane_by: Option<Name>,
     /// What authenticates the calls; absent: nothing does. The engine opens it at the last moment.
     #[n(26)]
     #[cbor(default)]
@@ -441,9 +428,6 @@ impl Default for Destination {
             rules: Vec::new(),
             breaker: None,
             coalesce: None,
-            quotas: None,
-            limiters: None,
-            lane_by: None,
             credential: None,
             connector: None,
             resolve: None,

@@ -199,7 +199,6 @@ impl PutDestination {
                 .map(ConnectorBody::into_connector)
                 .transpose()?,
             resolve: self.resolve.map(ResolveBody::into_resolve).transpose()?,
-            ..default
         };
         match unusable(&destination) {
             Some(why) => Err(Problem::new(Code::DestinationInvalid, why)),

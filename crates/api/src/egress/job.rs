@@ -203,9 +203,6 @@ pub struct JobBody {
     /// The job that took its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<String>,
-    /// The job of which it is a repeat.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub replay_of: Option<String>,
     /// What it waits for, in words; only when one job is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_on: Option<String>,
@@ -238,7 +235,6 @@ impl From<&Job> for JobBody {
             dedupe_key: job.new.dedupe_key.as_ref().map(Name::to_string),
             failed_attempts: job.failed.iter().flatten().map(AttemptBody::from).collect(),
             superseded_by: job.superseded_by.map(|id| id.to_string()),
-            replay_of: job.replay_of.map(|id| id.to_string()),
             blocked_on: None,
         }
     }

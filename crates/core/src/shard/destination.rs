@@ -248,7 +248,6 @@ impl Job {
             source: None,
             failed: None,
             superseded_by: None,
-            replay_of: None,
             number: None,
             waits_for: None,
             released: None,

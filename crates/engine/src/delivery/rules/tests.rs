@@ -31,7 +31,6 @@ fn job() -> Job {
         source: None,
         failed: None,
         superseded_by: None,
-        replay_of: None,
         number: None,
         waits_for: None,
         released: None,
