@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use trunkline_core::time::Timestamp;
 
+/// How long a thread sleeps at most when it waits for a deadline. Sleeping goes by a clock that stands still while the machine
+/// is suspended and knows nothing of jumps of the wall clock: this long after one, it is noticed.
+const SLEEP_MAX: Duration = Duration::from_secs(15);
+
 /// The clock that all threads of an engine share.
 #[derive(Debug)]
 pub(crate) enum Clock {
@@ -69,7 +73,7 @@ impl Wall {
         Timestamp(wall.max(before))
     }
 
-    /// How long from now until `deadline` has come: zero if it has.
+    /// How long to sleep for `deadline`: zero if it has come. After a long one it is to be asked again.
     fn until(&self, deadline: Timestamp) -> Duration {
         if self.now() >= deadline {
             return Duration::ZERO;
@@ -78,7 +82,7 @@ impl Wall {
         // A clock that was set back gives the longer wait that is right then.
         Duration::from_millis(deadline.0)
             .saturating_sub(since_epoch())
-            .max(Duration::from_micros(1))
+            .clamp(Duration::from_micros(1), SLEEP_MAX)
     }
 }
 
@@ -87,3 +91,6 @@ fn since_epoch() -> Duration {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

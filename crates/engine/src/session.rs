@@ -144,6 +144,10 @@ impl Session {
         let slots = self.peer.becomes_worker();
         let workers = &sorted.node.workers;
         workers.register(self.peer.id, slots, registration);
+        // It may have been disconnected since it sent this, by someone who then found no worker to withdraw.
+        if self.peer.is_gone() {
+            workers.withdraw(self.peer.id);
+        }
     }
 }
 
@@ -183,3 +187,6 @@ impl<'a> Sorted<'a> {
         self.replies.push(reply);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@
 
 use crate::cx::Cx;
 use crate::fault::Fault;
-use crate::ledger::{Settled, WaitId};
 use crate::payload;
+use crate::pending::Pending;
 use crate::retry::Retry;
 use crate::span::whole_ms;
 use crate::task_cx::set;
@@ -17,7 +17,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use trunkline_api::core::entry::{Command, TaskOptions};
 use trunkline_api::core::failure::Failure;
@@ -112,25 +112,19 @@ impl<T, E> Call<T, E> {
     /// Schedules the task, and gives a handle to await it later.
     pub fn start(self) -> TaskHandle<T, E> {
         let (service, task, options) = (self.service, self.task, self.options);
-        let state = match self.input {
-            Err(failure) => State::Refused(failure),
-            Ok(input) => {
-                State::Waiting(
-                    self.cx
-                        .ledger
-                        .schedule_task(|command| Command::ScheduleTask {
-                            command,
-                            service,
-                            task,
-                            input,
-                            options,
-                        }),
-                )
-            }
-        };
+        let pending = Pending::asking(&self.cx, self.input, |input| {
+            self.cx
+                .ledger
+                .schedule_task(|command| Command::ScheduleTask {
+                    command,
+                    service,
+                    task,
+                    input,
+                    options,
+                })
+        });
         TaskHandle {
-            cx: self.cx,
-            state,
+            pending,
             types: PhantomData,
         }
     }
@@ -159,24 +153,16 @@ impl<T, E> fmt::Debug for Call<T, E> {
 /// A scheduled task. Dropping the handle lets the task go on; its result is not looked at.
 #[must_use = "the task goes on, and its result is lost; call `detach` on the call to say that this is meant"]
 pub struct TaskHandle<T, E> {
-    cx: Cx,
-    state: State,
+    pending: Pending,
     types: PhantomData<fn() -> (T, E)>,
-}
-
-enum State {
-    Waiting(WaitId),
-    /// The argument could not be written, so that nothing was scheduled.
-    Refused(Failure),
-    Done,
 }
 
 impl<T, E> TaskHandle<T, E> {
     /// Asks the task to end. One that no worker has ends at once; an attempt that is under way is told, and has its grace.
     /// Awaited, the handle gives [`TaskError::Cancelled`], or what the attempt returned all the same.
     pub fn cancel(&self) {
-        if let State::Waiting(wait) = self.state {
-            self.cx.ledger.cancel_task(wait);
+        if let Some(wait) = self.pending.wait() {
+            self.pending.cx().ledger.cancel_task(wait);
         }
     }
 
@@ -184,10 +170,8 @@ impl<T, E> TaskHandle<T, E> {
     /// is used up.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
-        let State::Waiting(wait) = self.state else {
-            return None;
-        };
-        let identity = &self.cx.ledger.identity;
+        let wait = self.pending.wait()?;
+        let identity = &self.pending.cx().ledger.identity;
         Some(TaskId {
             run: identity.id.key(),
             began: identity.started_at,
@@ -200,44 +184,16 @@ impl<T: DeserializeOwned, E: Fault> Future for TaskHandle<T, E> {
     type Output = Result<T, TaskError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let failure = match &self.state {
-            State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Settled::Completed(result)) => match payload::decode(&result) {
-                    Ok(value) => {
-                        self.state = State::Done;
-                        return Poll::Ready(Ok(value));
-                    }
-                    Err(failure) => failure,
-                },
-                Poll::Ready(Settled::Failed(failure)) => failure,
-                Poll::Ready(Settled::Cancelled | Settled::Ready | Settled::Signal(_)) => {
-                    crate::fault::cancelled_failure()
-                }
-            },
-            State::Refused(failure) => failure.clone(),
-            // A finished future that is polled again stays silent.
-            State::Done => return Poll::Pending,
-        };
-        self.state = State::Done;
-        Poll::Ready(Err(TaskError::new(failure)))
-    }
-}
-
-impl<T, E> Drop for TaskHandle<T, E> {
-    fn drop(&mut self) {
-        if let State::Waiting(wait) = self.state {
-            self.cx.ledger.let_go(wait);
-        }
+        let settled = ready!(self.pending.poll(context));
+        let result = settled
+            .into_result()
+            .and_then(|value| payload::decode(&value));
+        Poll::Ready(result.map_err(TaskError::new))
     }
 }
 
 impl<T, E> fmt::Debug for TaskHandle<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.state {
-            State::Waiting(wait) => write!(f, "TaskHandle({wait})"),
-            State::Refused(_) => f.write_str("TaskHandle(refused)"),
-            State::Done => f.write_str("TaskHandle(done)"),
-        }
+        write!(f, "TaskHandle({:?})", self.pending)
     }
 }

@@ -6,9 +6,11 @@
 use crate::channel::Channel;
 use crate::child_error::ChildError;
 use crate::cx::Cx;
-use crate::ledger::{Settled, WaitId};
+use crate::fault::cancelled_failure;
+use crate::ledger::Settled;
 use crate::other::Asking;
 use crate::payload;
+use crate::pending::Pending;
 use crate::span::whole_ms;
 use crate::workflow::{Workflow, names};
 use serde::Serialize;
@@ -17,10 +19,9 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use trunkline_api::core::entry::{ChildOptions, Command, OnParentEnd};
-use trunkline_api::core::failure::Failure;
 use trunkline_api::core::ids::RunId;
 use trunkline_api::core::payload::Name;
 use trunkline_api::core::peer::OnConflict;
@@ -97,24 +98,20 @@ impl<W: Workflow> Child<W> {
     )]
     pub fn start(self, input: W::Input) -> ChildHandle<W> {
         let (run, version, options) = (self.run.clone(), self.version, self.options);
-        let state = match payload::encode(&input) {
-            Err(failure) => State::Refused(failure),
-            Ok(input) => {
-                let is_cancelled_too = options.on_parent_end != OnParentEnd::Abandon;
-                let command = |command| Command::StartChild {
-                    command,
-                    run,
-                    version,
-                    input,
-                    options,
-                };
-                State::Waiting(self.cx.ledger.start_child(is_cancelled_too, command))
-            }
-        };
+        let pending = Pending::asking(&self.cx, payload::encode(&input), |input| {
+            let is_cancelled_too = options.on_parent_end != OnParentEnd::Abandon;
+            let command = |command| Command::StartChild {
+                command,
+                run,
+                version,
+                input,
+                options,
+            };
+            self.cx.ledger.start_child(is_cancelled_too, command)
+        });
         ChildHandle {
-            cx: self.cx,
             run: self.run,
-            state,
+            pending,
             types: PhantomData,
         }
     }
@@ -129,19 +126,19 @@ impl<W: Workflow> Child<W> {
     ) -> Result<ChildHandle<W>, ChildError<W::Error>> {
         self.options.announce = Some(true);
         let mut handle = self.start(input);
-        let State::Waiting(wait) = handle.state else {
-            return match handle.take_refusal() {
-                Some(failure) => Err(ChildError::new(failure)),
-                None => Ok(handle),
-            };
+        let begun = match handle.pending.wait() {
+            Some(wait) => {
+                let ledger = &handle.pending.cx().ledger;
+                poll_fn(|context| ledger.poll_started(wait, context.waker())).await
+            }
+            None => poll_fn(|context| handle.pending.poll_on(context).map(Some)).await,
         };
-        let ledger = std::rc::Rc::clone(&handle.cx.ledger);
-        match poll_fn(|context| ledger.poll_started(wait, context.waker())).await {
+        match begun {
             Some(Settled::Failed(failure)) => {
-                handle.state = State::Done;
+                handle.pending.end();
                 Err(ChildError::new(failure))
             }
-            Some(Settled::Cancelled) => Err(ChildError::new(crate::fault::cancelled_failure())),
+            Some(Settled::Cancelled) => Err(ChildError::new(cancelled_failure())),
             None | Some(Settled::Completed(_) | Settled::Ready | Settled::Signal(_)) => Ok(handle),
         }
     }
@@ -159,17 +156,9 @@ impl<W> fmt::Debug for Child<W> {
 /// cancel too, unless it is to be abandoned. The handle can then be awaited again (`(&mut child).await`), until the child has cleaned up.
 #[must_use = "the child goes on, and its result is lost; call `detach` to say that this is meant"]
 pub struct ChildHandle<W> {
-    cx: Cx,
     run: RunId,
-    state: State,
+    pending: Pending,
     types: PhantomData<fn() -> W>,
-}
-
-enum State {
-    Waiting(WaitId),
-    /// The argument could not be written, so that nothing was started.
-    Refused(Failure),
-    Done,
 }
 
 impl<W> ChildHandle<W> {
@@ -182,22 +171,12 @@ impl<W> ChildHandle<W> {
     /// Asks the child to cancel. It answers for itself: the handle then ends with [`ChildError::Cancelled`] or whatever the child makes
     /// of it.
     pub fn cancel(&self, reason: impl Into<Name>) -> Asking {
-        Asking::cancel(&self.cx, &self.run, reason.into())
+        Asking::cancel(self.pending.cx(), &self.run, reason.into())
     }
 
     /// Lets the child go: its result is not looked at.
     pub fn detach(self) {
         drop(self);
-    }
-
-    fn take_refusal(&mut self) -> Option<Failure> {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Refused(failure) => Some(failure),
-            other => {
-                self.state = other;
-                None
-            }
-        }
     }
 }
 
@@ -209,52 +188,29 @@ impl<W: Workflow> ChildHandle<W> {
         value: &T,
     ) -> Asking {
         let name = channel(&names::<W>()).name();
-        Asking::signal(&self.cx, &self.run, Name::from(name), value)
+        Asking::signal(self.pending.cx(), &self.run, Name::from(name), value)
     }
 }
-
-// Nothing in a handle points into it.
-impl<W> Unpin for ChildHandle<W> {}
 
 impl<W: Workflow> Future for ChildHandle<W> {
     type Output = Result<W::Output, ChildError<W::Error>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let failure = match &self.state {
-            State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Settled::Cancelled) => {
-                    let failure = crate::fault::cancelled_failure();
-                    return Poll::Ready(Err(ChildError::new(failure)));
-                }
-                Poll::Ready(Settled::Ready | Settled::Signal(_)) => {
-                    // Its beginning, which only `confirm` asks for.
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Settled::Completed(result)) => match payload::decode(&result) {
-                    Ok(value) => {
-                        self.state = State::Done;
-                        return Poll::Ready(Ok(value));
-                    }
-                    Err(failure) => failure,
-                },
-                Poll::Ready(Settled::Failed(failure)) => failure,
-            },
-            State::Refused(failure) => failure.clone(),
-            // A finished future that is polled again stays silent.
-            State::Done => return Poll::Pending,
-        };
-        self.state = State::Done;
-        Poll::Ready(Err(ChildError::new(failure)))
-    }
-}
-
-impl<W> Drop for ChildHandle<W> {
-    fn drop(&mut self) {
-        if let State::Waiting(wait) = self.state {
-            self.cx.ledger.let_go(wait);
+        let settled = ready!(self.pending.poll_on(context));
+        match settled {
+            // It can be awaited on, until the child has cleaned up.
+            Settled::Cancelled => {}
+            Settled::Ready | Settled::Signal(_) => {
+                // Its beginning, which only `confirm` asks for.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Settled::Completed(_) | Settled::Failed(_) => self.pending.end(),
         }
+        let result = settled
+            .into_result()
+            .and_then(|value| payload::decode(&value));
+        Poll::Ready(result.map_err(ChildError::new))
     }
 }
 

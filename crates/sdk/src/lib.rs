@@ -132,6 +132,7 @@ mod method_call;
 mod nonce;
 mod other;
 mod payload;
+mod pending;
 mod prop;
 mod replay;
 mod retry;

@@ -5,17 +5,17 @@
 
 use crate::cx::Cx;
 use crate::error::Error;
-use crate::fault::{Fault, cancelled_failure};
+use crate::fault::Fault;
 use crate::invocation::Invocation;
-use crate::ledger::{Settled, WaitId};
 use crate::payload;
+use crate::pending::Pending;
 use crate::workflow::Workflow;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use trunkline_api::core::entry::Command;
 use trunkline_api::core::failure::Failure;
 use trunkline_api::core::ids::RunId;
@@ -61,22 +61,18 @@ impl<T, E> MethodCall<T, E> {
     /// Calls the method, and gives a handle to await it later.
     pub fn start(self) -> MethodHandle<T, E> {
         let (run, method) = (self.run, self.method);
-        let state = match self.input {
-            Err(failure) => State::Refused(failure),
-            Ok(input) => {
-                let of = run.clone();
-                let command = |command| Command::CallMethod {
-                    command,
-                    run,
-                    method,
-                    input,
-                };
-                State::Waiting(self.cx.ledger.call_method(&of, command))
-            }
-        };
+        let pending = Pending::asking(&self.cx, self.input, |input| {
+            let of = run.clone();
+            let command = |command| Command::CallMethod {
+                command,
+                run,
+                method,
+                input,
+            };
+            self.cx.ledger.call_method(&of, command)
+        });
         MethodHandle {
-            cx: self.cx,
-            state,
+            pending,
             types: PhantomData,
         }
     }
@@ -105,52 +101,24 @@ impl<T, E> fmt::Debug for MethodCall<T, E> {
 /// A method that was called. The method's own error is found with [`Error::downcast`].
 #[must_use = "the method goes on, and its result is lost; call `detach` on the call to say that this is meant"]
 pub struct MethodHandle<T, E> {
-    cx: Cx,
-    state: State,
+    pending: Pending,
     types: PhantomData<fn() -> (T, E)>,
-}
-
-enum State {
-    Waiting(WaitId),
-    /// The argument could not be written, so that nothing was called.
-    Refused(Failure),
-    Done,
 }
 
 impl<T: DeserializeOwned, E: Fault> Future for MethodHandle<T, E> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = match &self.state {
-            State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Settled::Completed(value)) => payload::decode(&value),
-                Poll::Ready(Settled::Failed(failure)) => Err(failure),
-                Poll::Ready(_) => Err(cancelled_failure()),
-            },
-            State::Refused(failure) => Err(failure.clone()),
-            // A finished future that is polled again stays silent.
-            State::Done => return Poll::Pending,
-        };
-        self.state = State::Done;
+        let settled = ready!(self.pending.poll(context));
+        let result = settled
+            .into_result()
+            .and_then(|value| payload::decode(&value));
         Poll::Ready(result.map_err(Error::from_failure))
-    }
-}
-
-impl<T, E> Drop for MethodHandle<T, E> {
-    fn drop(&mut self) {
-        if let State::Waiting(wait) = self.state {
-            self.cx.ledger.let_go(wait);
-        }
     }
 }
 
 impl<T, E> fmt::Debug for MethodHandle<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.state {
-            State::Waiting(wait) => write!(f, "MethodHandle({wait})"),
-            State::Refused(_) => f.write_str("MethodHandle(refused)"),
-            State::Done => f.write_str("MethodHandle(done)"),
-        }
+        write!(f, "MethodHandle({:?})", self.pending)
     }
 }

@@ -5,9 +5,10 @@
 
 use crate::channel::Channel;
 use crate::cx::Cx;
-use crate::fault::{Report, code_of};
-use crate::ledger::{Settled, WaitId};
+use crate::fault::{Report, cancelled_failure, code_of};
+use crate::ledger::Settled;
 use crate::payload;
+use crate::pending::Pending;
 use crate::workflow::{Workflow, names};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use trunkline_api::core::code::Code;
 use trunkline_api::core::entry::Command;
 use trunkline_api::core::failure::Failure;
@@ -77,16 +78,9 @@ impl<W> fmt::Debug for OtherRun<W> {
 
 /// Something asked of another run. It is asked at the call; await it for the answer, or [`detach`](Self::detach) it.
 #[must_use = "it is asked, and the answer is lost; call `detach` to say that this is meant"]
+#[derive(Debug)]
 pub struct Asking {
-    cx: Cx,
-    state: State,
-}
-
-enum State {
-    Waiting(WaitId),
-    /// The value could not be written, so that nothing was asked.
-    Refused(Failure),
-    Done,
+    pending: Pending,
 }
 
 impl Asking {
@@ -97,19 +91,15 @@ impl Asking {
         value: &(impl Serialize + ?Sized),
     ) -> Self {
         let run = run.clone();
-        let state = match payload::encode(value) {
-            Err(failure) => State::Refused(failure),
-            Ok(payload) => State::Waiting(cx.ledger.ask_other(|command| Command::SignalRun {
+        let pending = Pending::asking(cx, payload::encode(value), |payload| {
+            cx.ledger.ask_other(|command| Command::SignalRun {
                 command,
                 run,
                 channel,
                 payload,
-            })),
-        };
-        Self {
-            cx: cx.clone(),
-            state,
-        }
+            })
+        });
+        Self { pending }
     }
 
     pub(crate) fn cancel(cx: &Cx, run: &RunId, reason: Name) -> Self {
@@ -120,8 +110,7 @@ impl Asking {
             reason,
         });
         Self {
-            cx: cx.clone(),
-            state: State::Waiting(wait),
+            pending: Pending::new(cx, wait),
         }
     }
 
@@ -133,23 +122,12 @@ impl Asking {
 
 impl Asking {
     fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Payload, AskError>> {
-        let answer = match &self.state {
-            State::Waiting(wait) => match self.cx.ledger.poll_wait(*wait, context.waker()) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Settled::Completed(value)) => Ok(value),
-                Poll::Ready(Settled::Ready | Settled::Signal(_)) => Ok(Payload::null()),
-                Poll::Ready(Settled::Failed(failure)) => Err(AskError::Refused(Report(failure))),
-                Poll::Ready(Settled::Cancelled) => {
-                    let failure = crate::fault::cancelled_failure();
-                    Err(AskError::Cancelled(Report(failure)))
-                }
-            },
-            State::Refused(failure) => Err(AskError::Refused(Report(failure.clone()))),
-            // A finished future that is polled again stays silent.
-            State::Done => return Poll::Pending,
-        };
-        self.state = State::Done;
-        Poll::Ready(answer)
+        Poll::Ready(match ready!(self.pending.poll(context)) {
+            Settled::Completed(value) => Ok(value),
+            Settled::Ready | Settled::Signal(_) => Ok(Payload::null()),
+            Settled::Failed(failure) => Err(AskError::Refused(Report(failure))),
+            Settled::Cancelled => Err(AskError::Cancelled(Report(cancelled_failure()))),
+        })
     }
 
     fn tagged(
@@ -159,20 +137,16 @@ impl Asking {
         channel: Name,
         value: Result<Payload, Failure>,
     ) -> Self {
-        let state = match value {
-            Err(failure) => State::Refused(failure),
-            Ok(payload) => State::Waiting(cx.ledger.ask_other(|command| Command::SignalTagged {
+        let pending = Pending::asking(cx, value, |payload| {
+            cx.ledger.ask_other(|command| Command::SignalTagged {
                 command,
                 workflow,
                 tag,
                 channel,
                 payload,
-            })),
-        };
-        Self {
-            cx: cx.clone(),
-            state,
-        }
+            })
+        });
+        Self { pending }
     }
 }
 
@@ -219,24 +193,6 @@ impl Future for SendingTagged {
             let count = answer?;
             payload::decode(&count).map_err(|failure| AskError::Refused(Report(failure)))
         })
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        if let State::Waiting(wait) = self.state {
-            self.cx.ledger.let_go(wait);
-        }
-    }
-}
-
-impl fmt::Debug for Asking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.state {
-            State::Waiting(wait) => write!(f, "Asking({wait})"),
-            State::Refused(_) => f.write_str("Asking(refused)"),
-            State::Done => f.write_str("Asking(done)"),
-        }
     }
 }
 

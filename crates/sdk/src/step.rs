@@ -2,16 +2,15 @@
 
 use crate::cx::Cx;
 use crate::error::{Error, Result};
-use crate::fault::cancelled_failure;
-use crate::ledger::{Settled, WaitId};
 use crate::payload;
+use crate::pending::Pending;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use trunkline_api::core::entry::Outcome;
 use trunkline_api::core::payload::Name;
 
@@ -46,10 +45,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Step<T> {
 
     /// Begins the step, and gives a handle to await it later.
     pub fn start(self) -> StepHandle<T> {
-        let wait = Some(self.cx.ledger.begin_step(self.name, self.closure));
+        let wait = self.cx.ledger.begin_step(self.name, self.closure);
         StepHandle {
-            cx: self.cx,
-            wait,
+            pending: Pending::new(&self.cx, wait),
             types: PhantomData,
         }
     }
@@ -89,8 +87,7 @@ impl<T> fmt::Debug for Step<T> {
 #[derive(Debug)]
 #[must_use = "the step goes on, and its result is lost"]
 pub struct StepHandle<T> {
-    cx: Cx,
-    wait: Option<WaitId>,
+    pending: Pending,
     types: PhantomData<fn() -> T>,
 }
 
@@ -98,26 +95,10 @@ impl<T: DeserializeOwned> Future for StepHandle<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(wait) = self.wait else {
-            return Poll::Pending;
-        };
-        let Poll::Ready(settled) = self.cx.ledger.poll_wait(wait, context.waker()) else {
-            return Poll::Pending;
-        };
-        self.wait = None;
-        let result = match settled {
-            Settled::Completed(value) => payload::decode(&value),
-            Settled::Failed(failure) => Err(failure),
-            Settled::Cancelled | Settled::Ready | Settled::Signal(_) => Err(cancelled_failure()),
-        };
+        let settled = ready!(self.pending.poll(context));
+        let result = settled
+            .into_result()
+            .and_then(|value| payload::decode(&value));
         Poll::Ready(result.map_err(Error::from_failure))
-    }
-}
-
-impl<T> Drop for StepHandle<T> {
-    fn drop(&mut self) {
-        if let Some(wait) = self.wait {
-            self.cx.ledger.let_go(wait);
-        }
     }
 }

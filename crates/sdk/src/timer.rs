@@ -2,26 +2,25 @@
 
 use crate::cx::Cx;
 use crate::error::Cancelled;
-use crate::ledger::{Settled, WaitId};
+use crate::ledger::Settled;
+use crate::pending::Pending;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use trunkline_api::core::time::Timestamp;
 
 /// A timer that runs, the future of [`Cx::sleep`]. Dropping it before it fires cancels the timer.
 #[derive(Debug)]
 #[must_use = "dropping a sleep cancels it"]
 pub struct Sleep {
-    cx: Cx,
-    wait: Option<WaitId>,
+    pending: Pending,
 }
 
 impl Sleep {
     pub(crate) fn start(cx: &Cx, at: Timestamp) -> Self {
-        let wait = Some(cx.ledger.start_timer(at));
+        let wait = cx.ledger.start_timer(at);
         Self {
-            cx: cx.clone(),
-            wait,
+            pending: Pending::new(cx, wait),
         }
     }
 }
@@ -30,24 +29,10 @@ impl Future for Sleep {
     type Output = Result<(), Cancelled>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(wait) = self.wait else {
-            return Poll::Pending;
-        };
-        let Poll::Ready(settled) = self.cx.ledger.poll_wait(wait, context.waker()) else {
-            return Poll::Pending;
-        };
-        self.wait = None;
+        let settled = ready!(self.pending.poll(context));
         Poll::Ready(match settled {
             Settled::Cancelled => Err(Cancelled),
             _ => Ok(()),
         })
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let Some(wait) = self.wait {
-            self.cx.ledger.let_go(wait);
-        }
     }
 }

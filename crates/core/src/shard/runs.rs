@@ -185,13 +185,12 @@ impl Shard {
         Ok(Reply::Done)
     }
 
-    pub(super) fn pause(&mut self, io: &mut Io<'_>, run: &RunId) -> Result<Reply, Rejection> {
+    pub(super) fn pause(&mut self, io: &Io<'_>, run: &RunId) -> Result<Reply, Rejection> {
         let (key, mut hot) = self.find_live(io, run)?;
         if hot.run.status == RunStatus::Running {
             self.pause_because(&mut hot, Name::from("an operator paused it"));
         }
         self.keep(key, hot);
-        let _ = io;
         Ok(Reply::Done)
     }
 

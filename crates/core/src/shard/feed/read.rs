@@ -113,14 +113,14 @@ impl Shard {
                 .is_none_or(|head| head.time >= at)
         };
         // Rows that are too old may not have been removed yet.
-        let oldest = self.first_row(io, |sequence| {
+        let oldest = self.first_row(|sequence| {
             self.row_head(io, sequence)
                 .is_none_or(|head| !self.is_too_old(io, head.time))
         });
         let sequence = match from {
             FeedFrom::Oldest => oldest,
             FeedFrom::Newest => end,
-            FeedFrom::Since(at) => oldest.max(self.first_row(io, |row| is_late(row, *at))),
+            FeedFrom::Since(at) => oldest.max(self.first_row(|row| is_late(row, *at))),
             FeedFrom::At(cursor) => {
                 let at = cursor.positions.first().copied().unwrap_or_default();
                 // A place before the first row is the beginning, for a reader who has asked before anything happened.
@@ -138,8 +138,7 @@ impl Shard {
     }
 
     /// The first row, among those that are not gone, of which `is_behind` is true. Rows are in the order of their times.
-    fn first_row(&self, io: &Io<'_>, is_behind: impl Fn(u64) -> bool) -> u64 {
-        let _ = io;
+    fn first_row(&self, is_behind: impl Fn(u64) -> bool) -> u64 {
         let (mut low, mut high) = (self.feed.kept.gone + 1, self.feed.last + 1);
         // Most often it is the very first one.
         if low < high && is_behind(low) {
