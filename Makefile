@@ -33,7 +33,8 @@ help: ## Say what there is
 	@echo "make sim                  the engine in simulated worlds: seeds, crashes, faults, a model (docs/internals/testing.md)"
 	@echo "     SECONDS=600          so long (default 60)"
 	@echo "make sim-seed SEED=7      one seed again, with everything that happens"
-	@echo "make torture              the real program: kill -9, failing disks, no space, standstills, jumping clocks"
+	@echo "make torture              the real program: kill -9, failing disks, no space, standstills, jumping clocks;"
+	@echo "                          then 100,000 jobs to a bad destination, with twenty kills"
 	@echo "     SECONDS=600          so long (default 60)"
 	@echo "make fuzz                 wrong input for every decoder"
 	@echo "     SECONDS=600          so long (default 60)"
@@ -75,6 +76,7 @@ sim-mutants: toolchain ## The planted bugs
 torture: toolchain ## The real program under every trouble
 	@$(CARGO) build --release --locked -p trunkline-cli -p trunkline-sim
 	@$(BIN)/sim torture $(or $(SECONDS_EACH),60)
+	@$(BIN)/sim egress --jobs 100000 --lanes 1000 --kills 20
 
 fuzz: toolchain ## Wrong input for every decoder
 	@$(CARGO) build --release --locked -p trunkline-sim --bin sim

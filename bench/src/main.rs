@@ -8,11 +8,13 @@ mod options;
 mod percentiles;
 mod process;
 mod program;
+mod receiver;
 mod server;
 mod worker;
 mod workload;
 
 use clap::Parser as _;
+use measurement::Measurement;
 use options::{Options, Role};
 use std::process::ExitCode;
 
@@ -36,7 +38,7 @@ async fn main() -> ExitCode {
     for (id, mode) in options.plan() {
         say(&format!("{id:?} {} …", mode.as_str()));
         match workload::measure(id, mode, &options).await {
-            Ok(measurement) => measurement.print(),
+            Ok(measurements) => measurements.iter().for_each(Measurement::print),
             Err(error) => {
                 failed = true;
                 say(&format!("{id:?} {}: {error}", mode.as_str()));

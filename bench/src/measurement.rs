@@ -9,7 +9,10 @@ pub(crate) struct Measurement {
     pub(crate) workload: &'static str,
     /// `remote`: server and worker are processes of their own; `embedded`: the engine is in this process.
     pub(crate) mode: &'static str,
-    /// How many runs, tasks or signals were counted.
+    /// Which case, if the workload has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) case: Option<&'static str>,
+    /// How many runs, tasks, signals, deliveries or destinations were counted.
     pub(crate) n: u64,
     /// How long they took.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
@@ -30,7 +33,7 @@ pub(crate) struct Measurement {
     /// Bytes of commits written to the journals, per `n`. Checkpoints come on top.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) bytes_written_per: Option<f64>,
-    /// Bytes of memory that the server holds per parked run.
+    /// Bytes of memory that the server holds per parked run or idle destination.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) bytes_memory_per: Option<f64>,
     /// Bytes of the data folder per parked run, spare segments and all.
@@ -39,6 +42,12 @@ pub(crate) struct Measurement {
     /// Seconds from starting the server again after kill -9 until it answers for a run.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
     pub(crate) reopen_s: Option<f64>,
+    /// CPU seconds of a server in which nothing happens.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rounded")]
+    pub(crate) idle_cpu_s: Option<f64>,
+    /// Bytes of commits that it wrote meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idle_bytes_written: Option<u64>,
 }
 
 /// Four digits behind the point say all that a measurement knows.

@@ -62,6 +62,32 @@ pub(crate) enum Id {
     /// A million parked runs.
     #[value(name = "W4")]
     W4,
+    /// Deliveries, as many as possible.
+    #[value(name = "W5a")]
+    W5a,
+    /// The same under limits.
+    #[value(name = "W5b")]
+    W5b,
+    /// The same in batches.
+    #[value(name = "W5c")]
+    W5c,
+    /// How late deliveries are.
+    #[value(name = "W5d")]
+    W5d,
+    /// Deliveries beside a dead destination.
+    #[value(name = "W5e")]
+    W5e,
+    /// Idle destinations.
+    #[value(name = "W5f")]
+    W5f,
+}
+
+impl Id {
+    /// True if it is about deliveries: those are measured without a worker, and remote only.
+    pub(crate) fn is_egress(self) -> bool {
+        use Id::{W5a, W5b, W5c, W5d, W5e, W5f};
+        matches!(self, W5a | W5b | W5c | W5d | W5e | W5f)
+    }
 }
 
 /// Where the engine is.
@@ -94,6 +120,7 @@ impl Options {
                 (Some(Mode::Remote), _) => &[Mode::Remote],
                 // A process cannot kill itself and go on measuring.
                 (Some(Mode::Embedded), Id::W4) => &[],
+                (Some(Mode::Embedded), id) if id.is_egress() => &[],
                 (Some(Mode::Embedded), _) => &[Mode::Embedded],
                 (None, Id::W1a) => &[Mode::Remote, Mode::Embedded],
                 (None, _) => &[Mode::Remote],

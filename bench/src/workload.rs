@@ -1,5 +1,6 @@
 //! The workloads: each takes a bed and gives a measurement.
 
+mod egress;
 mod fan_out;
 mod parked;
 mod signals;
@@ -15,8 +16,11 @@ use std::time::Instant;
 /// Whatever goes wrong ends the program with a message.
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Takes one measurement.
-pub(crate) async fn measure(id: Id, mode: Mode, options: &Options) -> Outcome<Measurement> {
+/// Takes the measurements of a workload.
+pub(crate) async fn measure(id: Id, mode: Mode, options: &Options) -> Outcome<Vec<Measurement>> {
+    if id.is_egress() {
+        return egress::measure(id, options).await;
+    }
     let mut bed = Bed::make(mode, &format!("{id:?}")).await?;
     let measurement = match id {
         Id::W1a => two_tasks::saturated(&bed, options).await,
@@ -25,10 +29,10 @@ pub(crate) async fn measure(id: Id, mode: Mode, options: &Options) -> Outcome<Me
         Id::W1d => sleepers::lag(&bed).await,
         Id::W2 => fan_out::joined(&bed).await,
         Id::W3 => signals::in_order(&bed).await,
-        Id::W4 => parked::reopened(&mut bed, options).await,
+        _ => parked::reopened(&mut bed, options).await,
     };
     bed.clear().await;
-    measurement
+    measurement.map(|measurement| vec![measurement])
 }
 
 /// A stretch of time in which something is counted, with what the processes used in it.

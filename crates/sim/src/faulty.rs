@@ -53,13 +53,13 @@ impl Script {
 }
 
 /// What can be changed while the process runs, as a line of a file: bytes of the disk (0: all there are), and by how many
-/// milliseconds the clock is ahead.
+/// milliseconds the clock is ahead, or behind if it is a negative number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Control {
     /// Bytes that fit on the disk.
     pub capacity: Option<u64>,
-    /// Milliseconds that the clock is ahead of the machine's.
-    pub ahead_ms: u64,
+    /// Milliseconds that the clock is ahead of the machine's; negative if it is behind.
+    pub ahead_ms: i64,
 }
 
 impl Control {
@@ -84,12 +84,12 @@ impl Control {
     #[must_use]
     pub fn read(data: &Path) -> Self {
         let text = std::fs::read_to_string(Self::path(data)).unwrap_or_default();
-        let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-        let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
-        let capacity = Some(next()).filter(|bytes| *bytes > 0);
+        let mut words = text.split_whitespace();
+        let capacity = words.next().and_then(|word| word.parse().ok());
+        let ahead_ms = words.next().and_then(|word| word.parse().ok());
         Self {
-            capacity,
-            ahead_ms: next(),
+            capacity: capacity.filter(|bytes| *bytes > 0),
+            ahead_ms: ahead_ms.unwrap_or(0),
         }
     }
 }

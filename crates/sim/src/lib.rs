@@ -16,14 +16,18 @@
     reason = "the engine's vocabulary grows, and what is new is to be left alone here until the world uses it"
 )]
 
+pub mod acceptance;
+pub mod asking;
 pub mod clients;
 pub mod diagnosis;
 pub mod dice;
 pub mod faulty;
 pub mod fuzz;
+pub mod kept;
 pub mod listener;
 pub mod marks;
 pub mod model;
+pub mod mounted;
 pub mod plan;
 pub mod process;
 pub mod program;

@@ -4,6 +4,7 @@ use crate::faulty::Script;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// A server that can be killed and started again. Killed when it is dropped.
@@ -13,6 +14,7 @@ pub struct Server {
     data: PathBuf,
     log: PathBuf,
     address: SocketAddr,
+    options: Vec<String>,
     child: Option<Child>,
 }
 
@@ -28,18 +30,31 @@ impl Server {
     /// If no port is free.
     #[must_use]
     pub fn new(program: &Path, data: &Path) -> Self {
-        let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = probe.local_addr().expect("a bound socket has an address");
         Self {
             program: program.to_path_buf(),
             data: data.to_path_buf(),
             log: data.with_extension("log"),
-            address,
+            address: free_address(),
+            options: Vec::new(),
             child: None,
         }
     }
 
+    /// The same with more options on its command line.
+    #[must_use]
+    pub fn with(mut self, options: &[&str]) -> Self {
+        self.options
+            .extend(options.iter().map(|&option| option.to_owned()));
+        self
+    }
+
     /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -111,6 +126,7 @@ impl Server {
             .arg("--listen")
             .arg(self.address.to_string())
             .args(["--egress-allow", "loopback"])
+            .args(&self.options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -185,6 +201,19 @@ impl Server {
         );
         program
     }
+}
+
+/// An address of this machine that nothing listens on, below the ports that the system gives to outgoing connections: while
+/// the server is down, a client that tries to reach it there could connect to itself, and keep the port.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 16_000 + (std::process::id() * 41 % 12_000) as u16;
+    let free = || {
+        let port = first + NEXT.fetch_add(1, Ordering::SeqCst) % 4_000;
+        let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+        probe.local_addr().ok()
+    };
+    (0..4_000).find_map(|_| free()).expect("a free port")
 }
 
 impl Drop for Server {

@@ -36,6 +36,8 @@ pub struct Torture {
     pub has_worker: bool,
     /// What happens after the kills.
     pub troubles: &'static [Trouble],
+    /// More options for the server's command line.
+    pub options: &'static [&'static str],
 }
 
 /// What a torture saw.
@@ -45,6 +47,8 @@ pub struct Findings {
     pub completed: u64,
     /// How often the server ended by itself, because a trouble made it.
     pub ends: u64,
+    /// How often a client was refused because the disk was full, and asked again.
+    pub refused: u64,
     /// Everything that is not as promised.
     pub violations: Vec<String>,
 }
@@ -65,7 +69,7 @@ impl Torture {
     /// If the server does not come back, or nothing moves any more.
     pub async fn run(self, program: &Path, folder: &Path) -> Findings {
         std::fs::create_dir_all(folder).expect("the folder can be made");
-        let mut server = Server::new(program, &folder.join("data"));
+        let mut server = Server::new(program, &folder.join("data")).with(self.options);
         server.start();
         let receiver = Receiver::default();
         let destination = receiver.listen().await;
@@ -100,6 +104,7 @@ impl Torture {
                     }
                 };
                 findings.completed += found.completed;
+                findings.refused += found.refused;
                 findings.violations.extend(found.violations);
             }
             if !findings.violations.is_empty() {
@@ -143,7 +148,7 @@ impl Torture {
     async fn client(self, client: Client, number: u64) -> Findings {
         let mut findings = Findings::default();
         for run in (number..self.runs).step_by(CLIENTS as usize) {
-            match self.one_run(&client, run).await {
+            match self.one_run(&client, run, &mut findings.refused).await {
                 Ok(None) => findings.completed += 1,
                 Ok(Some(violation)) => findings.violations.push(violation),
                 Err(error) => findings.violations.push(format!("run {run}: {error}")),
@@ -153,7 +158,12 @@ impl Torture {
     }
 
     /// Starts a run, sends its signals, and compares its result with its plan.
-    async fn one_run(self, client: &Client, number: u64) -> Result<Option<String>, ClientError> {
+    async fn one_run(
+        self,
+        client: &Client,
+        number: u64,
+        refused: &mut u64,
+    ) -> Result<Option<String>, ClientError> {
         let seed = scramble(self.seed.wrapping_mul(1_000_003) ^ number);
         let plan = Plan {
             amounts: (0..1 + seed % 4)
@@ -177,13 +187,13 @@ impl Torture {
                 .nonce(Nonce(u128::from(number) + 1))
                 .start(plan.clone())
         };
-        let run = patiently(start).await?;
+        let run = patiently(refused, start).await?;
         for signal in sent {
             let send = || {
                 run.send(|tally| &tally.numbers, signal)
                     .id(&signal.to_string())
             };
-            patiently(|| send().into_future()).await?;
+            patiently(refused, || send().into_future()).await?;
         }
         Ok(match run.result().await {
             Ok(tallied) if tallied == expected => None,
@@ -195,11 +205,15 @@ impl Torture {
 
 /// Asks again for as long as the server refuses because its disk is full.
 async fn patiently<T, F: Future<Output = Result<T, ClientError>>>(
+    refused: &mut u64,
     ask: impl Fn() -> F,
 ) -> Result<T, ClientError> {
     loop {
         match ask().await {
-            Err(error) if error.code() == Code::DiskFull => tokio::time::sleep(LOOK).await,
+            Err(error) if error.code() == Code::DiskFull => {
+                *refused += 1;
+                tokio::time::sleep(LOOK).await;
+            }
             other => return other,
         }
     }

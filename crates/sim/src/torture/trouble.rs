@@ -3,10 +3,13 @@
 use super::{Findings, Torture};
 use crate::faulty::{Control, Script, bytes_in};
 use crate::server::Server;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Something that happens to the server. All but the last two need the program `faulty-server`, which has the troubles of
-/// its disk and its clock built in.
+/// Something that happens to the server. All that [need it](Trouble::needs_faulty_server) happen in the program
+/// `faulty-server`, which has the troubles of its disk and its clock built in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trouble {
     /// It dies before the disk operation with this number, or halfway through it if it is a write.
@@ -19,10 +22,31 @@ pub enum Trouble {
     FullFor(u64),
     /// Its clock jumps ahead by so many milliseconds: less than an hour in all, after which runs give up waiting.
     JumpBy(u64),
+    /// Its clock is set back by so many milliseconds while it runs: time stands still until the clock has caught up.
+    SetBackBy(u64),
+    /// It is killed, and finds its clock set back by so many milliseconds when it begins again. After half a second somebody
+    /// puts the clock right: what was planned for a time that has not come again would else wait for it.
+    SetBackBetweenLives(u64),
+    /// The file system that its folder is on is filled to the last byte, for so many milliseconds. To be used only on a small
+    /// one of its own.
+    FillFor(u64),
+    /// Another process of the same program is started on its folder.
+    SecondProcess,
     /// It stands still for so many milliseconds.
     StopFor(u64),
     /// It is killed after so many milliseconds.
     KillAfter(u64),
+}
+
+impl Trouble {
+    /// True if the program that users run cannot have it.
+    #[must_use]
+    pub fn needs_faulty_server(self) -> bool {
+        !matches!(
+            self,
+            Self::StopFor(_) | Self::KillAfter(_) | Self::SecondProcess | Self::FillFor(_)
+        )
+    }
 }
 
 /// How long is waited for a trouble that ends the process. After that it is killed: it had less to do than was thought.
@@ -62,11 +86,32 @@ impl Torture {
                     continue;
                 }
                 Trouble::JumpBy(ms) => {
-                    control.ahead_ms += ms;
-                    control
-                        .write(server.data())
-                        .expect("a file beside the data");
-                    pass(200).await;
+                    move_clock(&mut control, server, ms as i64).await;
+                    continue;
+                }
+                Trouble::SetBackBy(ms) => {
+                    move_clock(&mut control, server, -(ms as i64)).await;
+                    continue;
+                }
+                Trouble::SetBackBetweenLives(ms) => {
+                    server.kill();
+                    move_clock(&mut control, server, -(ms as i64)).await;
+                    server.start();
+                    pass(500).await;
+                    move_clock(&mut control, server, ms as i64).await;
+                    continue;
+                }
+                Trouble::FillFor(ms) => {
+                    let ballast = server.data().with_extension("ballast");
+                    fill(&ballast).expect("a file beside the data");
+                    pass(ms).await;
+                    std::fs::remove_file(&ballast).expect("it is there");
+                    continue;
+                }
+                Trouble::SecondProcess => {
+                    if let Some(wrong) = second_process(server).await {
+                        found.violations.push(wrong);
+                    }
                     continue;
                 }
                 Trouble::StopFor(ms) => {
@@ -107,6 +152,47 @@ impl Torture {
         }
         found
     }
+}
+
+/// Moves the clock of a `faulty-server`.
+async fn move_clock(control: &mut Control, server: &Server, ms: i64) {
+    control.ahead_ms += ms;
+    control
+        .write(server.data())
+        .expect("a file beside the data");
+    pass(200).await;
+}
+
+/// Writes a file until there is no space for one more byte.
+fn fill(ballast: &Path) -> io::Result<()> {
+    let mut file = std::fs::File::create(ballast)?;
+    for block in [&[1; 64 << 10][..], &[1; 512], &[1]] {
+        loop {
+            match file.write_all(block) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Starts another process on the folder, at a port of its own choice. It must be refused; what it does else is returned.
+async fn second_process(server: &Server) -> Option<String> {
+    let data = server.data().to_path_buf();
+    let mut second = Command::new(server.program());
+    second
+        .args(["server", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .stdin(Stdio::null());
+    let ended = tokio::task::spawn_blocking(move || second.output()).await;
+    let ended = ended
+        .expect("it does not panic")
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let is_refused = ended.status.code() == Some(1) && said.contains("TL0040");
+    (!is_refused).then(|| format!("a second process ended with {}: {said}", ended.status))
 }
 
 async fn pass(ms: u64) {

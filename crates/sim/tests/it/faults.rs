@@ -17,6 +17,7 @@ fn troubled(name: &str, seed: u64, troubles: &'static [Trouble]) -> u64 {
             evict_always: false,
             has_worker: true,
             troubles,
+            options: &[],
         },
     );
     findings.ends
@@ -73,6 +74,24 @@ fn a_full_disk_a_standstill_and_a_clock_that_jumps_lose_nothing() {
             StopFor(700),
             KillAfter(100),
             FullFor(300),
+        ],
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_back_between_two_lives_or_during_one_loses_nothing() {
+    use Trouble::{JumpBy, KillAfter, SetBackBetweenLives, SetBackBy};
+    troubled(
+        "back",
+        14,
+        &[
+            SetBackBetweenLives(3_600_000),
+            SetBackBy(700),
+            SetBackBetweenLives(400),
+            JumpBy(60_000),
+            SetBackBy(600),
+            KillAfter(50),
+            SetBackBetweenLives(86_400_000),
         ],
     );
 }

@@ -1,7 +1,10 @@
 //! The torture of the real program, bounded: every promise to a client holds through `kill -9`. And the simulation.
 
+mod egress;
 mod faults;
 mod fuzz;
+mod kept;
+mod machine;
 mod seeds;
 
 use std::path::{Path, PathBuf};
@@ -31,9 +34,13 @@ fn torture(name: &str, torture: Torture) {
 }
 
 fn torture_of(program: &Path, name: &str, torture: Torture) -> Findings {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let folder = Folder::new(name);
-    let findings = runtime.block_on(torture.run(program, &folder.0));
+    torture_in(program, &folder.0, torture)
+}
+
+fn torture_in(program: &Path, folder: &Path, torture: Torture) -> Findings {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let findings = runtime.block_on(torture.run(program, folder));
     assert!(
         findings.violations.is_empty(),
         "{torture:?}: {:#?}",
@@ -54,6 +61,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
             evict_always: false,
             has_worker: true,
             troubles: &[],
+            options: &[],
         },
     );
 }
@@ -69,6 +77,7 @@ fn nothing_acknowledged_is_lost_when_every_turn_replays() {
             evict_always: true,
             has_worker: true,
             troubles: &[],
+            options: &[],
         },
     );
 }
@@ -85,6 +94,7 @@ fn a_torture_says_what_it_found_and_does_not_wait_for_what_cannot_come() {
         evict_always: false,
         has_worker: false,
         troubles: &[],
+        options: &[],
     };
     let findings = runtime.block_on(torture.run(&Server::built_program(), &folder.0));
     let says_why = |violation: &&String| violation.contains("TL0009");

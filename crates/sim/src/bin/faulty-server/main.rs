@@ -73,11 +73,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The time of the machine, and what it is ahead.
+/// The time of the machine, and what it is ahead or behind.
 fn now(data: &std::path::Path) -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let ms = since.unwrap_or_default().as_millis() as u64;
-    Timestamp(ms + Control::read(data).ahead_ms)
+    Timestamp(ms.saturating_add_signed(Control::read(data).ahead_ms))
 }
 
 #[expect(clippy::print_stderr, reason = "the torture reads it")]

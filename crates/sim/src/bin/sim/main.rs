@@ -1,4 +1,5 @@
-//! `sim`: runs seeds of the simulation for a time, one seed again, shrinks one, tries the planted bugs; fuzzes; tortures.
+//! `sim`: runs seeds of the simulation for a time, one seed again, shrinks one, tries the planted bugs; fuzzes; tortures; the
+//! acceptance of egress.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -9,7 +10,9 @@ use trunkline_sim::plan::Plan;
 use trunkline_sim::shrink::{as_test, shrink};
 use trunkline_sim::world::{Report, World};
 
+mod egress;
 mod fuzz;
+mod keep;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod torture;
@@ -18,10 +21,12 @@ mod torture;
 const SEEDS_FOR_MARKS: u64 = 1_500;
 
 fn main() -> ExitCode {
-    // A panic of the engine is a finding, and is reported as one.
-    std::panic::set_hook(Box::new(|_| {}));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if !matches!(words.first(), Some(&("torture" | "egress" | "keep-folder"))) {
+        // A panic of the engine is a finding, and is reported as one.
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     match words[..] {
         ["seconds", seconds] => run_for(number(seconds), fresh()),
         ["seconds", seconds, "from", seed] => run_for(number(seconds), number(seed)),
@@ -29,13 +34,16 @@ fn main() -> ExitCode {
         ["shrink", seed] => shrink_one(number(seed)),
         ["fuzz", seconds] => fuzz::run_for(number(seconds), fresh()),
         ["fuzz", target, first] => fuzz::run_one(target, number(first)),
+        ["egress", ref options @ ..] => egress::run(options, fresh()),
+        ["keep-folder", file] => keep::keep(file, None),
+        ["keep-folder", file, program] => keep::keep(file, Some(program)),
         ["torture", seconds] => torture::run_for(number(seconds), fresh()),
         #[cfg(feature = "mutants")]
         ["mutants", ref names @ ..] => mutants::try_all(names),
         _ => {
             say(
                 "sim seconds N [from SEED] | sim seed SEED | sim shrink SEED | sim fuzz SECONDS | sim fuzz DECODER NUMBER | sim \
-                 torture SECONDS | sim mutants [NAME ...]",
+                 torture SECONDS | sim egress [--jobs N …] | sim keep-folder FILE | sim mutants [NAME ...]",
             );
             ExitCode::FAILURE
         }

@@ -31,6 +31,11 @@ pub(crate) fn run_for(seconds: u64, first: u64) -> ExitCode {
         let is_faulty = dice.percent(60);
         let made: Vec<Trouble> = (0..dice.between(3, 9))
             .map(|_| trouble(&mut dice))
+            .filter(|trouble| match trouble {
+                // The faulty program would say it in other words.
+                Trouble::SecondProcess => !is_faulty,
+                other => is_faulty || !other.needs_faulty_server(),
+            })
             .collect();
         let torture = Torture {
             runs: RUNS,
@@ -39,7 +44,8 @@ pub(crate) fn run_for(seconds: u64, first: u64) -> ExitCode {
             evict_always: dice.percent(40),
             has_worker: true,
             // A few words for each round, for as long as the process lives.
-            troubles: if is_faulty { made.leak() } else { &[] },
+            troubles: made.leak(),
+            options: &[],
         };
         let program = if is_faulty {
             "faulty-server"
@@ -71,12 +77,15 @@ pub(crate) fn run_for(seconds: u64, first: u64) -> ExitCode {
 fn trouble(dice: &mut Dice) -> Trouble {
     let most = 1 << dice.between(2, 10);
     let at = dice.between(1, most);
-    match dice.below(8) {
+    match dice.below(11) {
         0..=2 => Trouble::DieAt(at),
         3 => Trouble::FailSyncFrom(at),
         4 => Trouble::FailWriteFrom(at),
         5 => Trouble::FullFor(dice.between(100, 1_000)),
         6 => Trouble::JumpBy(dice.between(1, 300_000)),
+        7 => Trouble::SetBackBy(dice.between(1, 2_000)),
+        8 => Trouble::SetBackBetweenLives(dice.between(1, 7_200_000)),
+        9 => Trouble::SecondProcess,
         _ => Trouble::StopFor(dice.between(50, 1_500)),
     }
 }
