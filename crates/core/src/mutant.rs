@@ -63,6 +63,18 @@ mutants! {
     FilterForgets "filter-forgets-keys",
     /// A row that is deleted comes back from the store.
     DeletedRowReturns "deleted-row-returns",
+    /// A run that is retried forgets what came in behind the cut.
+    RewindLosesSignals "retry-loses-signals",
+    /// What a retried run asks for gets numbers that were used before.
+    NumbersUsedAgain "numbers-used-again",
+    /// A run that has not ended can be purged.
+    PurgeOfLive "purge-of-a-live-run",
+    /// A bulk operation that is under way when a shard is opened passes over the rest of its runs.
+    BulkPlaceLost "bulk-skips-after-restart",
+    /// A bulk operation does not keep to its rate.
+    BulkRateIgnored "bulk-rate-ignored",
+    /// A bulk operation also meets runs that were started after it.
+    BulkMeetsLater "bulk-meets-later-runs",
 }
 
 #[cfg(feature = "mutants")]

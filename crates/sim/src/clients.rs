@@ -5,14 +5,17 @@
 
 use crate::model::{Checked, Model, broken};
 use std::collections::{BTreeMap, BTreeSet};
-use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, JobState, Taken};
 use trunkline_core::entry::{Entry, Notification, Outcome};
-use trunkline_core::ids::{JobId, PeerId, RequestId, RunId};
+use trunkline_core::ids::{JobId, PeerId, RequestId, RunId, ShardId};
 use trunkline_core::payload::Name;
-use trunkline_core::peer::{Op, Rejection, Reply};
+use trunkline_core::peer::{BulkState, Op, Rejection, Reply};
 use trunkline_core::run::RunStatus;
 use trunkline_core::time::Timestamp;
+
+mod refusals;
+
+use refusals::check_refusal;
 
 /// All requests, and what followed from them.
 #[derive(Debug, Default)]
@@ -35,6 +38,8 @@ pub struct Clients {
 pub struct Request {
     /// Which client asked.
     pub client: u8,
+    /// Which shard it asked.
+    pub shard: ShardId,
     /// What for.
     pub op: Op,
     /// True if this is a repeat, because nobody knows what became of the first.
@@ -185,14 +190,23 @@ impl Clients {
                 return model.listener.hear(request, events, next);
             }
             (Op::DescribeRun { run }, Reply::Run(found)) if found.id == *run => {}
+            (Op::BulkStart { bulk, .. }, Reply::Bulk(status)) if bulk.id == status.id => {}
+            (Op::BulkCancel { id }, Reply::Bulk(status)) if *id == status.id => {
+                if status.state == BulkState::Running {
+                    return broken("BULK-STATE", format!("{id} goes on though it was stopped"));
+                }
+            }
             (
                 Op::Terminate { .. }
                 | Op::Pause { .. }
                 | Op::Resume { .. }
+                | Op::RetryRun { .. }
+                | Op::Purge { .. }
                 | Op::PutDestination { .. }
                 | Op::ReplayJob { .. },
                 Reply::Done,
             )
+            | (Op::StartForked { .. }, Reply::Started { .. })
             | (Op::History { .. }, Reply::History { .. })
             | (Op::Property { .. }, Reply::Property(_))
             | (Op::Waits { .. }, Reply::Waits(_))
@@ -237,6 +251,17 @@ impl Clients {
         let forgetful = retention_ms < 3_600_000;
         let mut first = None;
         self.facts.retain(|fact| {
+            let forgetful = forgetful
+                || match fact {
+                    Fact::Ended(id, RunStatus::Failed, _) => {
+                        model.book.may_be_purged(id) || model.book.may_be_retried(id)
+                    }
+                    Fact::Started(id, _)
+                    | Fact::Signalled(id, _)
+                    | Fact::Cancelling(id)
+                    | Fact::Ended(id, ..) => model.book.may_be_purged(id),
+                    Fact::Shipped(_) | Fact::Dropped(_) => false,
+                };
             let holds = match fact {
                 Fact::Started(id, input) => runs.get(id).map(|run| {
                     let entries = histories.entry(id.clone()).or_insert_with(|| model.history(run.id.key()));
@@ -274,7 +299,8 @@ impl Clients {
         model: &Model,
         runs: &BTreeMap<RunId, trunkline_core::run::Run>,
     ) -> Checked {
-        for id in runs.keys() {
+        // A signal is known by its run's name: after that was forgotten, it may be sent to another.
+        for id in runs.keys().filter(|id| !model.book.may_be_purged(id)) {
             let mut earliest_end = u64::MAX;
             for entry in model.history(id.key()).iter().rev() {
                 let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry else {
@@ -294,42 +320,6 @@ impl Clients {
         }
         Ok(())
     }
-}
-
-/// A refusal is of the kind that the request can get.
-fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
-    let fits = match op {
-        Op::Start(_) => matches!(rejection.code, Code::RunExists | Code::Overloaded),
-        Op::Signal { .. } => matches!(
-            rejection.code,
-            Code::RunNotFound | Code::RunFinished | Code::HistoryFull
-        ),
-        Op::Cancel { .. } | Op::Terminate { .. } | Op::Pause { .. } => {
-            matches!(rejection.code, Code::RunNotFound | Code::RunFinished)
-        }
-        Op::Resume { .. } => matches!(
-            rejection.code,
-            Code::RunNotFound | Code::RunFinished | Code::RunNotPaused
-        ),
-        Op::Property { .. } => {
-            matches!(rejection.code, Code::RunNotFound | Code::PropertyNotFound)
-        }
-        Op::CreateJobs { .. } => matches!(rejection.code, Code::DestinationNotFound),
-        Op::ReplayJob { .. } => matches!(
-            rejection.code,
-            Code::DestinationNotFound | Code::JobNotFound | Code::JobNotDead
-        ),
-        Op::CancelJob { .. } => matches!(
-            rejection.code,
-            Code::DestinationNotFound | Code::JobNotFound | Code::JobSettled
-        ),
-        Op::PutDestination { .. } | Op::ListRuns(_) | Op::ListDestinations | Op::Counters => false,
-        _ => matches!(rejection.code, Code::RunNotFound | Code::Overloaded),
-    };
-    if fits {
-        return Ok(());
-    }
-    broken("API-KIND", format!("{op:?} is refused: {rejection:?}"))
 }
 
 /// The destination that a step configures.

@@ -4,7 +4,7 @@
 
 use crate::model::{Checked, Model, broken};
 use std::collections::{BTreeMap, BTreeSet};
-use trunkline_core::entry::Entry;
+use trunkline_core::entry::{Command, Entry};
 use trunkline_core::feed::{
     About, Event, EventFilter, EventType, FeedCursor, FeedFrom, FeedPosition, Mark, ReadEvents,
     What,
@@ -31,6 +31,9 @@ struct Told {
     entries: BTreeMap<u32, Entry>,
     /// One past the last entry that it was told of.
     next: u32,
+    /// True once the run has gone on from an earlier place: of what it had before, entries have other places now.
+    rewound: bool,
+    ended: bool,
 }
 
 impl Listener {
@@ -97,7 +100,25 @@ impl Listener {
                     return broken("FEED-ORDER", detail);
                 }
                 told.next = index + 1;
+                told.ended |= matches!(entry, Entry::Command(Command::Finish { .. }));
                 told.entries.insert(*index, entry.clone());
+            }
+            (About::Run { id, started_at, .. }, What::Mark { mark, .. }) => {
+                let told = self.runs.entry((id.clone(), *started_at)).or_default();
+                match mark {
+                    Mark::Rewound { .. } => {
+                        *told = Told {
+                            rewound: true,
+                            ..Told::default()
+                        };
+                    }
+                    Mark::Ended { .. } => told.ended = true,
+                    Mark::Purged if !told.ended => {
+                        let detail = format!("{id} was purged, and nobody was told of its end");
+                        return broken("RUN-KEPT", detail);
+                    }
+                    _ => {}
+                }
             }
             (
                 About::Job(facts),
@@ -124,7 +145,9 @@ impl Listener {
             let told = told.unwrap_or(&nothing);
             for (index, entry) in (0..).zip(model.history(key)) {
                 let known = told.entries.get(&index);
-                let wanted = EventType::of_entry(&entry).is_some();
+                let first = told.entries.keys().next().copied().unwrap_or(u32::MAX);
+                let from = if told.rewound { first } else { 0 };
+                let wanted = index >= from && EventType::of_entry(&entry).is_some();
                 if wanted && known != Some(&entry) {
                     let detail =
                         format!("{} entry {index} is {entry:?}, told was {known:?}", run.id);

@@ -15,17 +15,21 @@ use trunkline_core::output::changes_in;
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::row::{Keys, Kind, run_of_key};
 use trunkline_core::run::Run;
-use trunkline_core::shard::{DestinationRow, Violation};
+use trunkline_core::shard::{BulkRow, DestinationRow, Violation};
 use trunkline_core::time::Timestamp;
 use trunkline_engine::driver::{Batch, Commit};
 use trunkline_journal::Position;
 
+mod book;
+mod bulks;
 mod effects;
 mod egress;
 mod history;
 mod recovery;
+mod rewinds;
 mod tasks;
 
+pub use book::{Book, Fork};
 pub use history::Reading;
 pub use recovery::{apply_batch, compare_rows};
 
@@ -61,33 +65,30 @@ pub struct Model {
     tokens: BTreeMap<ShardId, Token>,
     /// Destinations that the newest batch has changed, as they were before.
     before: BTreeMap<Name, DestinationRow>,
-    /// How long each history was when it was last read, and of which run with that id.
-    seen: BTreeMap<RunKey, (Timestamp, u32)>,
+    /// How each history was when it was last read.
+    seen: BTreeMap<RunKey, Seen>,
+    /// The histories of the runs that have failed, and when they were started.
+    failed: BTreeMap<RunKey, (Timestamp, Vec<Entry>)>,
+    /// Every job that a run has ever asked for.
+    ever_asked: BTreeSet<JobId>,
+    /// How many runs each slice of a bulk operation with a rate has had, since the process was opened.
+    bulk_acts: BTreeMap<(Name, ShardId), Vec<(Timestamp, u64)>>,
     /// The timers that were due when each thread last worked, and had not fired.
     overdue: Vec<BTreeSet<Vec<u8>>>,
     /// When each thread last worked.
     worked_at: Vec<Timestamp>,
-    /// How each final run ended, from when it was durable.
-    pub ended: BTreeMap<RunKey, Run>,
     /// Who follows the event feeds.
     pub listener: Listener,
     /// What was seen on the way.
     pub marks: Marks,
 }
 
-/// What was said to the engine, whatever became of it.
+/// What was last read of a run's history.
 #[derive(Clone, Debug, Default)]
-pub struct Book {
-    /// Inputs with which each run was started.
-    pub starts: BTreeMap<RunId, BTreeSet<Vec<u8>>>,
-    /// Signals by run and nonce.
-    pub signals: BTreeMap<(RunId, u128), Payload>,
-    /// Runs that somebody asked to cancel, to end, to hold back.
-    pub steered: BTreeSet<RunId>,
-    /// Runs that somebody asked to end.
-    pub terminated: BTreeSet<RunId>,
-    /// Results that workers have reported, by run and command: each names the token of its attempt.
-    pub results: BTreeMap<(RunKey, CommandId), BTreeSet<u64>>,
+struct Seen {
+    started_at: Timestamp,
+    entries: u32,
+    rewound: Option<Entry>,
 }
 
 /// Found, or nothing.
@@ -122,9 +123,11 @@ impl Model {
             tokens: BTreeMap::new(),
             before: BTreeMap::new(),
             seen: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            ever_asked: BTreeSet::new(),
+            bulk_acts: BTreeMap::new(),
             overdue: vec![BTreeSet::new(); threads],
             worked_at: vec![Timestamp(0); threads],
-            ended: BTreeMap::new(),
             listener: Listener::default(),
             marks: Marks::default(),
         }
@@ -156,6 +159,9 @@ impl Model {
         }
         for job in touched.jobs {
             self.check_job(&job, now)?;
+        }
+        for (shard, row) in touched.bulks {
+            self.check_bulk_done(shard, &row)?;
         }
         self.check_timers_due(thread, now)?;
         for (peer, shard) in gone {
@@ -195,7 +201,7 @@ impl Model {
                     let run = run_of_key(&key).expect("a run's key");
                     touched.runs.insert((commit.shard, run));
                     if kind == *b"ru" {
-                        self.check_final(&key, old.as_deref(), value.as_deref(), now)?;
+                        self.check_final(old.as_deref(), value.as_deref(), now)?;
                     }
                 }
                 b"ta" => {
@@ -212,6 +218,11 @@ impl Model {
                         self.marks.set_if(patience, mark);
                         self.before.insert(after.destination.name, before);
                     }
+                }
+                b"bk" => {
+                    let done =
+                        self.check_bulk(commit.shard, old.as_deref(), value.as_deref(), now)?;
+                    touched.bulks.extend(done.map(|row| (commit.shard, row)));
                 }
                 b"ej" => touched.jobs.push(JobChange { old, new: value }),
                 _ => {}
@@ -251,6 +262,18 @@ impl Model {
         runs
     }
 
+    /// A run and its history in chunks, as far as they are durable: what a reader is told.
+    #[must_use]
+    pub fn durable_history(&self, id: &RunId) -> Option<(Run, Vec<Payload>)> {
+        let key = id.key();
+        let keys = Keys::new(key.shard(self.shards));
+        let run = decode(self.durable.get(&keys.run(key))?);
+        let (from, to) = keys.under(Kind::History, &[&key.0.to_be_bytes()]);
+        let chunks = self.durable.range(from..to);
+        let chunks = chunks.map(|(_, chunk)| Payload::from(chunk.clone()));
+        Some((run, chunks.collect()))
+    }
+
     /// The whole history of a run, in the newest rows.
     #[must_use]
     pub fn history(&self, key: RunKey) -> Vec<Entry> {
@@ -268,6 +291,7 @@ impl Model {
 struct Touched {
     runs: BTreeSet<(ShardId, RunKey)>,
     jobs: Vec<JobChange>,
+    bulks: Vec<(ShardId, BulkRow)>,
 }
 
 /// A job's row, before and after.

@@ -7,7 +7,7 @@
 use crate::dice::{Dice, mix};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trunkline_core::egress::NewJob;
-use trunkline_core::entry::{Command, Notification, Outcome, TaskOptions};
+use trunkline_core::entry::{Command, Entry, Notification, Outcome, TaskOptions};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::CommandId;
 use trunkline_core::payload::{Name, Payload};
@@ -20,6 +20,22 @@ pub const DESTINATIONS: [&str; 3] = ["shop", "mail", "ledger"];
 pub const LANES: [&str; 3] = ["a", "b", "c"];
 /// The service of every task.
 pub const SERVICES: [&str; 2] = ["payments", "stock"];
+
+/// Numbers of programs of one flavour.
+pub const PROGRAMS: u64 = 400;
+
+/// What a program may do beyond what all do: a set of bits above its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flavour(pub u64);
+
+impl Flavour {
+    /// It fails more often than not.
+    pub const UNLUCKY: u64 = 1;
+
+    fn has(self, bit: u64) -> bool {
+        self.0 & bit != 0
+    }
+}
 
 /// One statement of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +60,7 @@ enum Statement {
 #[derive(Clone, Debug)]
 pub struct Machine {
     statements: VecDeque<Statement>,
+    flavour: Flavour,
     /// The source of what the program asks for: it only moves when the program does.
     dice: Dice,
     /// The time as the program counts it: it does not look at a clock.
@@ -80,10 +97,12 @@ impl Machine {
     /// The program in `input`, of a run that was accepted at `started_at`.
     #[must_use]
     pub fn new(input: &Payload, started_at: Timestamp) -> Self {
-        let number = std::str::from_utf8(input)
+        let number: Option<u64> = std::str::from_utf8(input)
             .ok()
             .and_then(|text| text.parse().ok());
-        let mut dice = Dice::new(number.unwrap_or(0), 0x7072_6f67);
+        let number = number.unwrap_or(0);
+        let flavour = Flavour(number / PROGRAMS);
+        let mut dice = Dice::new(number, 0x7072_6f67);
         let statements = (0..dice.between(1, 5))
             .map(|_| match dice.below(12) {
                 0..=3 => Statement::Tasks(dice.between(1, 3) as u8),
@@ -97,6 +116,7 @@ impl Machine {
             .collect();
         Self {
             statements,
+            flavour,
             dice,
             clock: started_at,
             next_command: 0,
@@ -112,6 +132,21 @@ impl Machine {
             jobs: Vec::new(),
             result: None,
         }
+    }
+
+    /// The program of a history that begins so; nothing if it does not begin with a start.
+    #[must_use]
+    pub fn of(entries: &[Entry]) -> Option<Self> {
+        let Some(Entry::Notification(at, Notification::Started { input, .. })) = entries.first()
+        else {
+            return None;
+        };
+        let mut machine = Self::new(input, *at);
+        // A run that was retried from its very start says so behind that, before which nothing can stand.
+        if let Some(Entry::Notification(_, Notification::Rewound { next, .. })) = entries.get(1) {
+            machine.next_command = next.0;
+        }
+        Some(machine)
     }
 
     /// True if only a signal can move it on.
@@ -183,6 +218,12 @@ impl Machine {
                 fold(6, &[]);
                 self.cancel(commands);
             }
+            Notification::Rewound { next, dropped, .. } => {
+                fold(7, &dropped.to_be_bytes());
+                self.next_command = self.next_command.max(next.0);
+                // What is to come may go better than what was dropped.
+                self.dice = Dice::new(self.heard, u64::from(next.0));
+            }
             #[allow(
                 unreachable_patterns,
                 reason = "notifications that these programs never ask for"
@@ -231,7 +272,11 @@ impl Machine {
             let outcome = if self.cancelled {
                 let failure = Failure::new(FailureKind::Cancelled, "TL0076", "cancelled");
                 Outcome::Failed(failure)
-            } else if self.dice.percent(15) {
+            } else if self.dice.percent(if self.flavour.has(Flavour::UNLUCKY) {
+                60
+            } else {
+                15
+            }) {
                 Outcome::Failed(Failure::new(FailureKind::Application, "Unlucky", "no"))
             } else {
                 Outcome::Completed(Payload::from(self.heard.to_string().into_bytes()))

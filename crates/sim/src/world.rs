@@ -28,6 +28,7 @@ use trunkline_journal::SimDisk;
 mod asking;
 mod drain;
 mod faults;
+mod operating;
 mod sending;
 mod threads;
 mod working;
@@ -237,10 +238,14 @@ impl World {
 
     /// A client asks; the request is on its way to its shard.
     fn ask(&mut self, client: u8, op: Op, again: bool) {
+        if let Some(shard) = asking::shard_of(&op, self.setup.shards) {
+            self.ask_at(client, shard, op, again);
+        }
+    }
+
+    /// A client asks a shard.
+    fn ask_at(&mut self, client: u8, shard: ShardId, op: Op, again: bool) {
         let Some(process) = &mut self.process else {
-            return;
-        };
-        let Some(shard) = asking::shard_of(&op, self.setup.shards) else {
             return;
         };
         let peer = *self
@@ -249,6 +254,7 @@ impl World {
             .or_insert_with(|| process.connect());
         let request = Request {
             client,
+            shard,
             op: op.clone(),
             again,
         };

@@ -7,6 +7,7 @@ use super::Shard;
 use crate::code::Code;
 use crate::ids::RunKey;
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Bulk, BulkState, BulkStatus, Rejection, Reply, RunFilter};
 use crate::row::Kind;
@@ -60,7 +61,10 @@ impl Shard {
     pub(super) fn open_bulks(&mut self, io: &Io<'_>) {
         let (from, to) = self.keys.all(Kind::Bulk);
         io.scan((&from, &to), &mut |_, value| {
-            let row: BulkRow = decode(value);
+            let mut row: BulkRow = decode(value);
+            if mutant::is(Mutant::BulkPlaceLost) {
+                row.after = Some(RunKey(u128::MAX));
+            }
             self.bulks.rows.insert(row.bulk.id.clone(), row);
             true
         });
@@ -167,6 +171,7 @@ impl Shard {
         let shards = u64::from(self.settings.shards);
         let (limit, pause_ms) = match row.bulk.per_second {
             None => (SLICE_RUNS, 0),
+            Some(_) if mutant::is(Mutant::BulkRateIgnored) => (SLICE_RUNS, 0),
             Some(rate) => {
                 let rate = u64::from(rate.max(1));
                 let runs = (rate / (shards * SLICES_PER_SECOND)).clamp(1, u64::from(SLICE_RUNS));
@@ -174,7 +179,11 @@ impl Shard {
             }
         };
         let asked = &row.bulk.filter;
-        let began = row.status.started_at.plus_ms(1);
+        let began = if mutant::is(Mutant::BulkMeetsLater) {
+            io.now.plus_ms(1)
+        } else {
+            row.status.started_at.plus_ms(1)
+        };
         let filter = RunFilter {
             fit_for: Some(row.bulk.action.fitness()),
             started_before: Some(asked.started_before.map_or(began, |at| at.min(began))),

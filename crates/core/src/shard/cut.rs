@@ -11,6 +11,7 @@
 use crate::entry::{Command, Entry, Notification, Outcome};
 use crate::failure::FailureKind;
 use crate::ids::{CommandId, RunId};
+use crate::mutant::{self, Mutant};
 use crate::payload::{Name, Payload};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -100,7 +101,11 @@ pub(super) fn cut(
         .filter(|entry| !matches!(entry, Entry::Notification(..)))
         .count();
     let rewound = Notification::Rewound {
-        next: CommandId(next),
+        next: CommandId(if mutant::is(Mutant::NumbersUsedAgain) {
+            0
+        } else {
+            next
+        }),
         dropped: lost as u32,
         source: source.cloned(),
     };
@@ -121,7 +126,8 @@ pub(super) fn cut(
                 let answered = answered(notification);
                 let is_moot = answered.is_some_and(|command| dropped_ids.contains(&command))
                     || behind && matches!(notification, Notification::Rewound { .. });
-                let is_reopened = reopen && is_failure(notification);
+                let is_reopened = reopen && is_failure(notification)
+                    || behind && mutant::is(Mutant::RewindLosesSignals);
                 if !is_moot && !is_reopened {
                     kept.push(entry);
                 }

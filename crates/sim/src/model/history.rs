@@ -1,11 +1,11 @@
 //! Runs and their histories: read from the first entry whenever they change, and held against the program.
 
-use super::{Book, Checked, Model, broken, decode};
+use super::{Book, Checked, Model, Seen, broken, decode};
 use crate::program::Machine;
 use std::collections::{BTreeMap, BTreeSet};
 use trunkline_core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_core::failure::FailureKind;
-use trunkline_core::ids::{CommandId, Nonce, RunKey, ShardId, Token};
+use trunkline_core::ids::{CommandId, Nonce, RunId, RunKey, ShardId, Token};
 use trunkline_core::payload::Name;
 use trunkline_core::row::{Keys, Kind, command_of_key};
 use trunkline_core::run::{Run, RunStatus};
@@ -43,7 +43,7 @@ impl Reading {
     ///
     /// # Errors
     /// If it is not one that the run's program can have made.
-    pub fn of(run: &Run, key: RunKey, entries: &[Entry], book: &Book) -> Result<Self, Violation> {
+    pub fn of(run: &Run, entries: &[Entry], book: &Book) -> Result<Self, Violation> {
         let wrong = |what: String| broken("RUN-HISTORY", format!("{} {what}", run.id));
         let Some(Entry::Notification(_, Notification::Started { input, .. })) = entries.first()
         else {
@@ -53,8 +53,12 @@ impl Reading {
         if !asked.is_some_and(|inputs| inputs.contains(&input[..])) {
             return wrong(format!("has an input that nobody sent: {input:?}"));
         }
+        let Some(machine) = Machine::of(entries) else {
+            return wrong("does not begin with its start".into());
+        };
+        let lineage = Book::lineage(run, entries);
         let mut reading = Self {
-            machine: Machine::new(input, run.started_at),
+            machine,
             tasks: BTreeSet::new(),
             timers: BTreeMap::new(),
             steps: BTreeSet::new(),
@@ -74,7 +78,7 @@ impl Reading {
             match entry {
                 Entry::Notification(at, notification) => {
                     reading.unconsumed += 1;
-                    reading.hear(index as u32, *at, notification, run, key, book)?;
+                    reading.hear(index as u32, *at, notification, (run, &lineage), book)?;
                 }
                 Entry::Turn { upto } => {
                     if *upto < reading.consumed || *upto as usize > index {
@@ -110,8 +114,7 @@ impl Reading {
         index: u32,
         at: Timestamp,
         notification: &Notification,
-        run: &Run,
-        key: RunKey,
+        (run, lineage): (&Run, &BTreeSet<RunId>),
         book: &Book,
     ) -> Checked {
         match notification {
@@ -119,8 +122,12 @@ impl Reading {
                 let token = std::str::from_utf8(result)
                     .ok()
                     .and_then(|text| text.parse().ok());
-                let reported = book.results.get(&(key, *command));
-                if !token.is_some_and(|token| reported.is_some_and(|all| all.contains(&token))) {
+                let reported = |token| {
+                    let all = |run: &RunId| book.results.get(&(run.key(), *command));
+                    let mut known = lineage.iter().filter_map(all);
+                    known.any(|all| all.contains(&token))
+                };
+                if !token.is_some_and(reported) {
                     let detail = format!("{} {command:?} has {result:?}", run.id);
                     return broken("TASK-RESULT", detail);
                 }
@@ -136,7 +143,7 @@ impl Reading {
                 Some(_) => Ok(()),
             },
             Notification::Signal { payload, nonce, .. } => {
-                let sent = book.signals.get(&(run.id.clone(), nonce.0));
+                let sent = book.signal(lineage, nonce.0);
                 if sent != Some(payload) {
                     let detail = format!("{} has a signal that nobody sent: {nonce}", run.id);
                     return broken("SIGNAL-SENT", detail);
@@ -212,7 +219,7 @@ impl Model {
             return broken("RUN-HISTORY", format!("{} lies elsewhere", run.id));
         }
         let entries = self.history(key);
-        let reading = Reading::of(&run, key, &entries, &self.book)?;
+        let reading = Reading::of(&run, &entries, &self.book)?;
         let wrong = |what: &str| broken("RUN-HISTORY", format!("{}: {what}: {run:?}", run.id));
         if run.entries as usize != entries.len() || run.consumed < reading.consumed {
             return wrong("its row and its history differ in length");
@@ -230,16 +237,23 @@ impl Model {
         if !run.status.is_final() {
             self.check_open(shard, key, &run, &reading)?;
         }
-        let (started_at, known) = self.seen.get(&key).copied().unwrap_or_default();
+        let seen = self.seen.get(&key).cloned().unwrap_or_default();
+        let again = seen.started_at != run.started_at;
         self.marks.set_if(
-            started_at != run.started_at && known > 0,
+            again && seen.entries > 0,
             "an id was used again after its run was purged",
         );
-        let known = if started_at == run.started_at {
-            known
-        } else {
+        let rewound = super::rewinds::newest_rewound(&entries).cloned();
+        let known = if rewound.is_some() && (again || seen.rewound != rewound) {
+            self.check_rewound(key, &run, &entries)?;
+            entries.len() as u32
+        } else if again {
             0
+        } else {
+            seen.entries
         };
+        self.note_rewindable(key, &run, &entries);
+        self.check_bulk_signals(key, &run, &entries)?;
         for (_, command, token) in reading.results.iter().filter(|(at, ..)| *at >= known) {
             self.check_result(key, *command, *token, &run)?;
         }
@@ -260,8 +274,12 @@ impl Model {
                 _ => {}
             }
         }
-        self.seen
-            .insert(key, (run.started_at, entries.len() as u32));
+        let seen = Seen {
+            started_at: run.started_at,
+            entries: entries.len() as u32,
+            rewound,
+        };
+        self.seen.insert(key, seen);
         Ok(())
     }
 
@@ -317,7 +335,7 @@ impl Model {
         }
         if expected == RunStatus::Terminated {
             self.marks.set("a run was terminated");
-            if !self.book.terminated.contains(&run.id) {
+            if !self.book.may_be_terminated(&run.id) {
                 return wrong("nobody has asked for its end");
             }
         } else if run.outcome != reading.finish {
@@ -384,7 +402,6 @@ impl Model {
     /// What is final stays as it is until its time is over.
     pub(super) fn check_final(
         &mut self,
-        key: &[u8],
         old: Option<&[u8]>,
         new: Option<&[u8]>,
         now: Timestamp,
@@ -397,10 +414,13 @@ impl Model {
             let over = old
                 .finished_at
                 .is_some_and(|at| at.plus_ms(self.retention_ms) <= now);
-            self.marks.set("a finished run was purged");
-            let key = trunkline_core::row::run_of_key(key).expect("a run's key");
-            self.ended.remove(&key);
             if over {
+                self.marks.set("a finished run was purged");
+                return Ok(());
+            }
+            // One that has ended in this very batch still has the row of before. The feed says that it has ended.
+            if self.book.may_be_purged(&old.id) {
+                self.marks.set("an operator had a run forgotten");
                 return Ok(());
             }
             return broken("RUN-KEPT", format!("{} is removed: {old:?}", old.id));
@@ -408,7 +428,8 @@ impl Model {
         let new: Run = decode(new);
         let same =
             (old.status, &old.outcome, old.entries) == (new.status, &new.outcome, new.entries);
-        if old.status.is_final() && !same {
+        let retried = old.status == RunStatus::Failed && self.book.may_be_retried(&old.id);
+        if old.status.is_final() && !same && !retried {
             return broken("RUN-FINAL", format!("{old:?} became {new:?}"));
         }
         Ok(())

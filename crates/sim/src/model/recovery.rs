@@ -65,11 +65,20 @@ impl Model {
         self.flying.clear();
         self.attempted.clear();
         let live: BTreeMap<_, _> = self.runs().into_iter().collect();
-        self.seen.retain(|key, (started_at, known)| {
+        self.seen.retain(|key, seen| {
             let run = live.get(key);
-            *known = run.map_or(0, |run| run.entries.min(*known));
-            run.is_some_and(|run| run.started_at == *started_at)
+            seen.entries = run.map_or(0, |run| run.entries.min(seen.entries));
+            run.is_some_and(|run| run.started_at == seen.started_at)
         });
+        self.failed.clear();
+        for (key, run) in live {
+            let entries = self.history(key);
+            self.note_rewindable(key, &run, &entries);
+        }
+        self.bulk_acts.clear();
+        let halfway = self.bulks_under_way().iter().any(|(_, acted)| *acted > 0);
+        self.marks
+            .set_if(halfway, "a bulk operation went on after a crash");
         Ok(())
     }
 

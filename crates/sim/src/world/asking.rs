@@ -24,6 +24,9 @@ impl World {
         let client =
             (mix(&[self.setup.seed, self.event_count, self.inputs]) % u64::from(CLIENTS)) as u8;
         let reason = Name::from("why not");
+        if self.operate(client, step) {
+            return;
+        }
         let op = match step {
             Step::Start {
                 run,
@@ -35,7 +38,10 @@ impl World {
                 run: run_id(run),
                 version: Some(1),
                 input: input(u64::from(program)),
-                tags: vec![Name::from(format!("of:{run}"))],
+                tags: vec![
+                    Name::from(format!("group:{}", run % 3)),
+                    Name::from(format!("of:{run}")),
+                ],
                 nonce: Nonce(u128::from(nonce)),
                 on_conflict: if attach {
                     OnConflict::Attach
@@ -46,7 +52,7 @@ impl World {
                 timeout_ms: None,
                 start_at: None,
             }),
-            Step::Signal { run, nonce } => signal(run, nonce),
+            Step::Signal { run, nonce } => signal(run_id(run), nonce),
             Step::Cancel { run } => Op::Cancel {
                 run: run_id(run),
                 reason,
@@ -131,6 +137,7 @@ impl World {
         for op in [all, Op::ListDestinations, Op::Counters] {
             let request = crate::clients::Request {
                 client,
+                shard,
                 op: op.clone(),
                 again: false,
             };
@@ -177,9 +184,9 @@ impl World {
 }
 
 /// The signal with this nonce.
-pub(super) fn signal(run: u8, nonce: u16) -> Op {
+pub(super) fn signal(run: RunId, nonce: u16) -> Op {
     Op::Signal {
-        run: run_id(run),
+        run,
         channel: Name::from("news"),
         payload: Payload::from(nonce.to_string().into_bytes()),
         nonce: Nonce(u128::from(nonce)),
@@ -204,6 +211,24 @@ pub(super) fn write_down(op: &Op, book: &mut Book) {
         Op::Terminate { run, .. } => {
             book.terminated.insert(run.clone());
         }
+        Op::RetryRun { run, at } => {
+            book.retries.entry(run.clone()).or_default().insert(*at);
+        }
+        Op::Purge { run } => {
+            book.purges.insert(run.clone());
+        }
+        Op::BulkStart { bulk, .. } => {
+            let known = book.bulks.entry(bulk.id.clone()).or_default();
+            if !known.contains(bulk) {
+                known.push(bulk.clone());
+            }
+        }
+        Op::StartForked {
+            start,
+            source,
+            at,
+            chunks,
+        } => book.forked(&start.run, source, *at, chunks),
         _ => {}
     }
 }
@@ -224,7 +249,10 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::Pause { run }
         | Op::Resume { run }
         | Op::Relatives { run }
+        | Op::RetryRun { run, .. }
+        | Op::Purge { run }
         | Op::Waits { run } => of_run(run),
+        Op::StartForked { start, .. } => of_run(&start.run),
         Op::ReadEvents(request) => request.shard,
         Op::PutDestination { destination } => of_destination(&destination.name),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),

@@ -4,7 +4,7 @@ use super::World;
 use super::asking::signal;
 use crate::clients::destination;
 use crate::model::{Checked, Reading, broken};
-use crate::plan::{RUNS, WORKERS};
+use crate::plan::WORKERS;
 use crate::program::DESTINATIONS;
 use std::collections::BTreeSet;
 use trunkline_core::egress::JobState;
@@ -74,9 +74,8 @@ impl World {
             if run.status == RunStatus::Paused {
                 self.ask(0, Op::Resume { run: run.id }, false);
             } else if run.status == RunStatus::Running && self.waits_for_signal(key, &run)? {
-                let number: u8 = run.id.id.parse().unwrap_or(0);
-                let nonce = LAST_NONCES + round * u16::from(RUNS) + u16::from(number);
-                self.ask(0, signal(number, nonce), false);
+                let nonce = LAST_NONCES + round;
+                self.ask(0, signal(run.id, nonce), false);
             }
         }
         Ok(())
@@ -87,7 +86,7 @@ impl World {
         key: RunKey,
         run: &Run,
     ) -> Result<bool, trunkline_core::shard::Violation> {
-        let reading = Reading::of(run, key, &self.model.history(key), &self.model.book)?;
+        let reading = Reading::of(run, &self.model.history(key), &self.model.book)?;
         Ok(reading.machine.wants_signal())
     }
 
@@ -98,6 +97,7 @@ impl World {
             rows.any(|(key, _)| key[6..] != [0; 8])
         });
         !messages
+            && self.model.bulks_under_way().is_empty()
             && self
                 .model
                 .runs()
@@ -145,9 +145,9 @@ impl World {
         let known: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
         let mut asked = BTreeSet::new();
         for (key, run) in self.model.runs() {
-            let reading = Reading::of(&run, key, &self.model.history(key), &self.model.book)?;
+            let reading = Reading::of(&run, &self.model.history(key), &self.model.book)?;
             for (command, destination, _) in reading.jobs {
-                let id = JobId::of_command(key, run.started_at.0, command);
+                let id = JobId::of_command(key, run.began_at().0, command);
                 asked.insert(id);
                 if !known.contains(&id) && self.setup.retention_ms > 3_600_000 {
                     let detail = format!("{} shipped {command:?} to {destination}", run.id);
@@ -157,7 +157,11 @@ impl World {
         }
         let stray = jobs
             .iter()
-            .find(|job| job.source.is_some() && !asked.contains(&job.id));
+            .filter(|job| !asked.contains(&job.id))
+            .find(|job| {
+                let source = job.source.as_ref();
+                source.is_some_and(|source| !self.model.may_have_asked(job.id, source))
+            });
         match stray.filter(|_| self.setup.retention_ms > 3_600_000) {
             Some(job) => broken("MAIL-ONCE", format!("nobody has shipped {job:?}")),
             None => Ok(()),

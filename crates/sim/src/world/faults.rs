@@ -160,7 +160,7 @@ impl World {
                 self.setup.again,
                 &[self.setup.seed, self.life, place as u64, 1],
             ) {
-                self.ask(request.client, request.op, true);
+                self.ask_at(request.client, request.shard, request.op, true);
             }
         }
         Ok(())

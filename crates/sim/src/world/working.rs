@@ -216,11 +216,7 @@ impl World {
                 .remove(&turn.run)
                 .filter(|future| future.upto == turn.consumed);
         }
-        let Some(Entry::Notification(_, Notification::Started { input, .. })) = entries.first()
-        else {
-            return None;
-        };
-        let mut machine = Machine::new(input, turn.started_at);
+        let mut machine = Machine::of(entries)?;
         for entry in &entries[..turn.consumed as usize] {
             if let Entry::Notification(_, notification) = entry {
                 machine.play(notification);

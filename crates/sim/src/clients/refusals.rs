@@ -1,0 +1,49 @@
+//! Refusals: which requests may be refused, and why.
+
+use crate::model::{Checked, broken};
+use trunkline_core::code::Code;
+use trunkline_core::peer::{Op, Rejection};
+
+/// A refusal is of the kind that the request can get.
+pub(super) fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
+    let fits = match op {
+        Op::Start(_) => matches!(rejection.code, Code::RunExists | Code::Overloaded),
+        Op::Signal { .. } => matches!(
+            rejection.code,
+            Code::RunNotFound | Code::RunFinished | Code::HistoryFull
+        ),
+        Op::Cancel { .. } | Op::Terminate { .. } | Op::Pause { .. } => {
+            matches!(rejection.code, Code::RunNotFound | Code::RunFinished)
+        }
+        Op::Resume { .. } => matches!(
+            rejection.code,
+            Code::RunNotFound | Code::RunFinished | Code::RunNotPaused
+        ),
+        Op::RetryRun { .. } => matches!(
+            rejection.code,
+            Code::RunNotFound | Code::RetryNotPossible | Code::CutInvalid
+        ),
+        Op::Purge { .. } => matches!(rejection.code, Code::RunNotFound | Code::RunNotEnded),
+        Op::StartForked { .. } => matches!(rejection.code, Code::RunExists | Code::CutInvalid),
+        Op::BulkStart { .. } => matches!(rejection.code, Code::BulkExists),
+        Op::BulkCancel { .. } => matches!(rejection.code, Code::BulkNotFound),
+        Op::Property { .. } => {
+            matches!(rejection.code, Code::RunNotFound | Code::PropertyNotFound)
+        }
+        Op::CreateJobs { .. } => matches!(rejection.code, Code::DestinationNotFound),
+        Op::ReplayJob { .. } => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::JobNotFound | Code::JobNotDead
+        ),
+        Op::CancelJob { .. } => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::JobNotFound | Code::JobSettled
+        ),
+        Op::PutDestination { .. } | Op::ListRuns(_) | Op::ListDestinations | Op::Counters => false,
+        _ => matches!(rejection.code, Code::RunNotFound | Code::Overloaded),
+    };
+    if fits {
+        return Ok(());
+    }
+    broken("API-KIND", format!("{op:?} is refused: {rejection:?}"))
+}

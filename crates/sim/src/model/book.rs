@@ -1,0 +1,131 @@
+//! What was said to the engine, whatever became of it.
+
+use super::decode;
+use std::collections::{BTreeMap, BTreeSet};
+use trunkline_core::entry::{Entry, Notification};
+use trunkline_core::ids::{CommandId, RunId, RunKey};
+use trunkline_core::payload::{Name, Payload};
+use trunkline_core::peer::{Action, Bulk, RunFilter};
+use trunkline_core::run::Run;
+
+/// What was said to the engine, whatever became of it.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Inputs with which each run was started.
+    pub starts: BTreeMap<RunId, BTreeSet<Vec<u8>>>,
+    /// Signals by run and nonce.
+    pub signals: BTreeMap<(RunId, u128), Payload>,
+    /// Runs that somebody asked to end.
+    pub terminated: BTreeSet<RunId>,
+    /// Results that workers have reported, by run and command: each names the token of its attempt.
+    pub results: BTreeMap<(RunKey, CommandId), BTreeSet<u64>>,
+    /// From where each run was to be retried.
+    pub retries: BTreeMap<RunId, BTreeSet<Option<CommandId>>>,
+    /// Runs that somebody asked to forget.
+    pub purges: BTreeSet<RunId>,
+    /// Bulk operations by their ids.
+    pub bulks: BTreeMap<Name, Vec<Bulk>>,
+    /// What each forked run was to be made of.
+    pub forks: BTreeMap<RunId, Vec<Fork>>,
+}
+
+/// A run that was to be forked: what was known of it, and where it was to be cut.
+#[derive(Clone, Debug)]
+pub struct Fork {
+    /// The run.
+    pub source: RunId,
+    /// The command before whose turn it is cut.
+    pub at: CommandId,
+    /// Its history.
+    pub entries: Vec<Entry>,
+}
+
+impl Book {
+    /// Somebody asks for a fork.
+    pub fn forked(&mut self, run: &RunId, source: &RunId, at: CommandId, chunks: &[Payload]) {
+        let entries: Vec<Entry> = chunks
+            .iter()
+            .flat_map(|chunk| decode::<Vec<Entry>>(chunk))
+            .collect();
+        if let Some(Entry::Notification(_, Notification::Started { input, .. })) = entries.first() {
+            let inputs = self.starts.entry(run.clone()).or_default();
+            inputs.insert(input.to_vec());
+        }
+        let fork = Fork {
+            source: source.clone(),
+            at,
+            entries,
+        };
+        self.forks.entry(run.clone()).or_default().push(fork);
+    }
+
+    /// True if somebody has asked for a retry of the run, alone or with others.
+    #[must_use]
+    pub fn may_be_retried(&self, run: &RunId) -> bool {
+        self.retries.contains_key(run) || self.is_in_bulk(run, &|act| matches!(act, Action::Retry))
+    }
+
+    /// True if somebody has asked for the run to be forgotten.
+    #[must_use]
+    pub fn may_be_purged(&self, run: &RunId) -> bool {
+        self.purges.contains(run) || self.is_in_bulk(run, &|act| matches!(act, Action::Purge))
+    }
+
+    /// True if somebody has asked for the run's end.
+    #[must_use]
+    pub fn may_be_terminated(&self, run: &RunId) -> bool {
+        self.terminated.contains(run)
+            || self.is_in_bulk(run, &|act| matches!(act, Action::Terminate { .. }))
+    }
+
+    fn is_in_bulk(&self, run: &RunId, wanted: &dyn Fn(&Action) -> bool) -> bool {
+        let mut bulks = self.bulks.values().flatten();
+        bulks.any(|bulk| wanted(&bulk.action) && may_be_meant(&bulk.filter, run))
+    }
+
+    /// The bulk operation that sends this signal.
+    #[must_use]
+    pub fn bulk_of_signal(&self, wanted: u128) -> Option<(&Bulk, &Payload)> {
+        let mut bulks = self.bulks.values().flatten();
+        bulks.find_map(|bulk| match &bulk.action {
+            Action::Signal { nonce, payload, .. } if nonce.0 == wanted => Some((bulk, payload)),
+            _ => None,
+        })
+    }
+
+    /// What a signal with this nonce to one of these runs says; nothing if nobody has sent it.
+    #[must_use]
+    pub fn signal(&self, runs: &BTreeSet<RunId>, nonce: u128) -> Option<&Payload> {
+        let of_run = |run: &RunId| self.signals.get(&(run.clone(), nonce));
+        let of_bulk = || {
+            let (bulk, payload) = self.bulk_of_signal(nonce)?;
+            let meant = |run: &RunId| may_be_meant(&bulk.filter, run);
+            runs.iter().any(meant).then_some(payload)
+        };
+        runs.iter().find_map(of_run).or_else(of_bulk)
+    }
+
+    /// The run, and those whose history it was before, as far as its history says.
+    #[must_use]
+    pub fn lineage(run: &Run, entries: &[Entry]) -> BTreeSet<RunId> {
+        let sources = entries.iter().filter_map(|entry| match entry {
+            Entry::Notification(_, Notification::Rewound { source, .. }) => source.clone(),
+            _ => None,
+        });
+        sources.chain([run.id.clone()]).collect()
+    }
+}
+
+/// True if the filter does not pass over the run because of what never changes about it.
+fn may_be_meant(filter: &RunFilter, run: &RunId) -> bool {
+    let workflow = |wanted: &Name| *wanted == run.workflow;
+    let prefix = |wanted: &Name| run.id.starts_with(wanted.as_str());
+    filter.workflow.as_ref().is_none_or(workflow) && filter.id_prefix.as_ref().is_none_or(prefix)
+}
+
+/// True if the filter lets the run through, whatever its status. The worlds' filters ask for nothing else.
+#[must_use]
+pub(super) fn is_meant(filter: &RunFilter, run: &Run) -> bool {
+    let tagged = |tag: &Name| run.tags.contains(tag);
+    may_be_meant(filter, &run.id) && filter.tag.as_ref().is_none_or(tagged)
+}
