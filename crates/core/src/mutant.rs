@@ -75,6 +75,20 @@ mutants! {
     BulkRateIgnored "bulk-rate-ignored",
     /// A bulk operation also meets runs that were started after it.
     BulkMeetsLater "bulk-meets-later-runs",
+    /// The children of a run that ends are left to themselves.
+    ChildrenLeft "children-left-behind",
+    /// Who attached to a run does not hear of its end.
+    ListenersForgotten "attached-parents-forgotten",
+    /// Signals that nobody has received do not come along when a run continues as new.
+    CarryLost "continuing-loses-signals",
+    /// A run that continues as new forgets which signals it has had.
+    NoncesLost "continuing-forgets-nonces",
+    /// A repeated call of a method is a new one.
+    CallsRepeated "repeated-call-counts-again",
+    /// Who waits for a method of a run that ends is not answered.
+    CallersForgotten "callers-of-an-ended-run-forgotten",
+    /// A signal by tag passes over a shard.
+    ShardPassedOver "tagged-signal-skips-a-shard",
 }
 
 #[cfg(feature = "mutants")]

@@ -7,9 +7,9 @@ use crate::model::{Checked, Model, broken};
 use std::collections::{BTreeMap, BTreeSet};
 use trunkline_core::egress::{Destination, JobState, Taken};
 use trunkline_core::entry::{Entry, Notification, Outcome};
-use trunkline_core::ids::{JobId, PeerId, RequestId, RunId, ShardId};
+use trunkline_core::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId};
 use trunkline_core::payload::Name;
-use trunkline_core::peer::{BulkState, Op, Rejection, Reply};
+use trunkline_core::peer::{BulkState, CallMethod, Op, Rejection, Reply};
 use trunkline_core::run::RunStatus;
 use trunkline_core::time::Timestamp;
 
@@ -27,6 +27,8 @@ pub struct Clients {
     /// Counts beginnings and ends.
     moment: u64,
     facts: Vec<Fact>,
+    /// How calls of methods have returned.
+    returns: BTreeMap<(RunId, Nonce), Outcome>,
     /// When each signal was sent for the first time, and when its sender was told that it is there.
     signals: BTreeMap<(RunId, u128), (u64, Option<u64>)>,
     /// Requests answered, and refused.
@@ -57,6 +59,8 @@ enum Fact {
     Cancelling(RunId),
     /// The run is over, in this way.
     Ended(RunId, RunStatus, Outcome),
+    /// The call with this nonce stands there in the run's history.
+    Called(RunId, u32, Nonce),
     /// The job is there.
     Shipped(JobId),
     /// The job is cancelled.
@@ -190,6 +194,25 @@ impl Clients {
                 return model.listener.hear(request, events, next);
             }
             (Op::DescribeRun { run }, Reply::Run(found)) if found.id == *run => {}
+            (Op::Query(query), Reply::Answer(answer)) => {
+                return model.check_answer(&query.run, answer);
+            }
+            (Op::CompleteTimers { .. }, Reply::TimersCompleted { .. }) => {}
+            (Op::CallMethod(call), Reply::MethodCalled { call: place, .. }) => {
+                let fact = Fact::Called(call.run.clone(), *place, call.nonce);
+                self.facts.push(fact);
+            }
+            (
+                Op::CallMethod(call),
+                Reply::MethodEnded {
+                    call: place,
+                    outcome,
+                },
+            ) => {
+                let fact = Fact::Called(call.run.clone(), *place, call.nonce);
+                self.facts.push(fact);
+                return self.returned(call, outcome, model);
+            }
             (Op::BulkStart { bulk, .. }, Reply::Bulk(status)) if bulk.id == status.id => {}
             (Op::BulkCancel { id }, Reply::Bulk(status)) if *id == status.id => {
                 if status.state == BulkState::Running {
@@ -216,6 +239,22 @@ impl Clients {
             _ => return broken("API-KIND", format!("{op:?} gets {reply:?}")),
         }
         Ok(())
+    }
+
+    /// A call was answered: a repeat of it is answered the same.
+    fn returned(&mut self, call: &CallMethod, outcome: &Outcome, model: &mut Model) -> Checked {
+        let known = self
+            .returns
+            .entry((call.run.clone(), call.nonce))
+            .or_insert_with(|| outcome.clone());
+        let book = &model.book;
+        let may_differ =
+            book.may_be_purged(&call.run) || book.may_be_retried(&call.run) || model.forgets_soon();
+        if *known == *outcome || may_differ {
+            return Ok(());
+        }
+        let detail = format!("{call:?} has returned {known:?}, and now {outcome:?}");
+        broken("METHOD-ANSWER", detail)
     }
 
     /// The process has died: nobody learns what became of the requests under way.
@@ -253,7 +292,7 @@ impl Clients {
         self.facts.retain(|fact| {
             let forgetful = forgetful
                 || match fact {
-                    Fact::Ended(id, RunStatus::Failed, _) => {
+                    Fact::Ended(id, RunStatus::Failed, _) | Fact::Called(id, ..) => {
                         model.book.may_be_purged(id) || model.book.may_be_retried(id)
                     }
                     Fact::Started(id, _)
@@ -264,10 +303,17 @@ impl Clients {
                 };
             let holds = match fact {
                 Fact::Started(id, input) => runs.get(id).map(|run| {
+                    if run.generation.is_some() {
+                        return true;
+                    }
                     let entries = histories.entry(id.clone()).or_insert_with(|| model.history(run.id.key()));
                     matches!(entries.first(), Some(Entry::Notification(_, Notification::Started { input: found, .. })) if found[..] == input[..])
                 }),
                 Fact::Signalled(id, nonce) => runs.get(id).map(|run| {
+                    let mut generation = run.generation.iter();
+                    if generation.any(|it| it.nonces.iter().any(|known| known.0 == *nonce)) {
+                        return true;
+                    }
                     let entries = histories.entry(id.clone()).or_insert_with(|| model.history(run.id.key()));
                     entries.iter().any(|entry| matches!(entry, Entry::Notification(_, Notification::Signal { nonce: found, .. }) if found.0 == *nonce))
                 }),
@@ -275,6 +321,9 @@ impl Clients {
                 Fact::Ended(id, status, outcome) => runs
                     .get(id)
                     .map(|run| run.status == *status && run.outcome.as_ref() == Some(outcome)),
+                Fact::Called(id, call, nonce) => runs.get(id).map(|run| {
+                    run.generation.is_some() || model.call_at(id, *call) == Some(*nonce)
+                }),
                 Fact::Shipped(id) => jobs.get(id).map(|_| true),
                 Fact::Dropped(id) => jobs.get(id).map(|job| job.state == JobState::Cancelled),
             };

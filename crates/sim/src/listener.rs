@@ -100,6 +100,13 @@ impl Listener {
                     return broken("FEED-ORDER", detail);
                 }
                 told.next = index + 1;
+                if matches!(entry, Entry::Command(Command::ContinueAsNew { .. })) {
+                    *told = Told {
+                        rewound: true,
+                        ..Told::default()
+                    };
+                    return Ok(());
+                }
                 told.ended |= matches!(entry, Entry::Command(Command::Finish { .. }));
                 told.entries.insert(*index, entry.clone());
             }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use trunkline_core::effect::Effect;
 use trunkline_core::egress::Rate;
 use trunkline_core::entry::Entry;
-use trunkline_core::ids::{CommandId, JobId, PeerId, RunId, RunKey, ShardId, Token};
+use trunkline_core::ids::{CommandId, JobId, Nonce, PeerId, RunId, RunKey, ShardId, Token};
 use trunkline_core::output::changes_in;
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::row::{Keys, Kind, run_of_key};
@@ -22,11 +22,16 @@ use trunkline_journal::Position;
 
 mod book;
 mod bulks;
+mod children;
 mod effects;
 mod egress;
+mod generations;
 mod history;
+mod methods;
+mod open;
 mod recovery;
 mod rewinds;
+mod tagged;
 mod tasks;
 
 pub use book::{Book, Fork};
@@ -71,6 +76,8 @@ pub struct Model {
     failed: BTreeMap<RunKey, (Timestamp, Vec<Entry>)>,
     /// Every job that a run has ever asked for.
     ever_asked: BTreeSet<JobId>,
+    /// What came along when each run last continued as new, and when that was.
+    carried: BTreeMap<RunKey, (Timestamp, BTreeSet<Nonce>)>,
     /// How many runs each slice of a bulk operation with a rate has had, since the process was opened.
     bulk_acts: BTreeMap<(Name, ShardId), Vec<(Timestamp, u64)>>,
     /// The timers that were due when each thread last worked, and had not fired.
@@ -86,6 +93,7 @@ pub struct Model {
 /// What was last read of a run's history.
 #[derive(Clone, Debug, Default)]
 struct Seen {
+    began_at: Timestamp,
     started_at: Timestamp,
     entries: u32,
     rewound: Option<Entry>,
@@ -125,6 +133,7 @@ impl Model {
             seen: BTreeMap::new(),
             failed: BTreeMap::new(),
             ever_asked: BTreeSet::new(),
+            carried: BTreeMap::new(),
             bulk_acts: BTreeMap::new(),
             overdue: vec![BTreeSet::new(); threads],
             worked_at: vec![Timestamp(0); threads],
@@ -155,7 +164,8 @@ impl Model {
         let effects = || batch.effects.iter().flat_map(|(_, effects)| effects);
         self.take_back(effects());
         for (shard, key) in touched.runs {
-            self.check_run(shard, key)?;
+            let gone = touched.gone.remove(&key).unwrap_or_default();
+            self.check_run(shard, key, &gone)?;
         }
         for job in touched.jobs {
             self.check_job(&job, now)?;
@@ -197,9 +207,16 @@ impl Model {
                 return broken("LOG-COMMIT", format!("{key:02x?} is created twice"));
             }
             match &kind {
-                b"ru" | b"rh" | b"ti" => {
+                b"ru" | b"rh" | b"ti" | b"ch" => {
                     let run = run_of_key(&key).expect("a run's key");
                     touched.runs.insert((commit.shard, run));
+                    if kind == *b"rh"
+                        && value.is_none()
+                        && let Some(old) = &old
+                    {
+                        let gone = touched.gone.entry(run).or_default();
+                        gone.extend(decode::<Vec<Entry>>(old));
+                    }
                     if kind == *b"ru" {
                         self.check_final(old.as_deref(), value.as_deref(), now)?;
                     }
@@ -290,6 +307,8 @@ impl Model {
 #[derive(Debug, Default)]
 struct Touched {
     runs: BTreeSet<(ShardId, RunKey)>,
+    /// Histories that are gone.
+    gone: BTreeMap<RunKey, Vec<Entry>>,
     jobs: Vec<JobChange>,
     bulks: Vec<(ShardId, BulkRow)>,
 }

@@ -103,6 +103,17 @@ pub enum Step {
     Fork { run: u8, at: u8, new: u8 },
     /// An operator has a run forgotten that has ended.
     Purge { run: u8 },
+    /// A client calls a method. The same `nonce` again is a repeat.
+    Call {
+        run: u8,
+        method: u8,
+        nonce: u16,
+        wait: bool,
+    },
+    /// A client asks a query.
+    Query { run: u8 },
+    /// A client has the timers of a run fire at once.
+    Hurry { run: u8 },
     /// An operator begins a bulk operation. `rate` is runs a second, 0 without.
     Bulk {
         id: u8,

@@ -6,13 +6,18 @@
 
 use crate::dice::{Dice, mix};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use trunkline_core::egress::NewJob;
 use trunkline_core::entry::{Command, Entry, Notification, Outcome, TaskOptions};
 use trunkline_core::failure::{Failure, FailureKind};
-use trunkline_core::ids::CommandId;
+use trunkline_core::ids::{CommandId, RunId};
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::policy::RetryPolicy;
 use trunkline_core::time::Timestamp;
+
+mod kin;
+mod methods;
+mod parts;
+
+pub use kin::WORKFLOWS;
+pub use methods::METHODS;
 
 /// The destinations that jobs go to.
 pub const DESTINATIONS: [&str; 3] = ["shop", "mail", "ledger"];
@@ -31,6 +36,14 @@ pub struct Flavour(pub u64);
 impl Flavour {
     /// It fails more often than not.
     pub const UNLUCKY: u64 = 1;
+    /// It starts children.
+    pub const PARENT: u64 = 2;
+    /// It continues as new.
+    pub const AGAIN: u64 = 4;
+    /// It asks things of other runs.
+    pub const SOCIAL: u64 = 8;
+    /// It is a child, and so starts no children that have names like its own.
+    pub const CHILD: u64 = 16;
 
     fn has(self, bit: u64) -> bool {
         self.0 & bit != 0
@@ -54,6 +67,10 @@ enum Statement {
     Step,
     /// A property and a tag.
     Mark,
+    /// Asks something of another run; goes on when that is answered, or at once.
+    Ask { wait: bool },
+    /// Starts so many children; goes on when they have ended, or at once.
+    Children { count: u8, wait: bool },
 }
 
 /// A workflow's code in the middle of its work.
@@ -61,6 +78,8 @@ enum Statement {
 pub struct Machine {
     statements: VecDeque<Statement>,
     flavour: Flavour,
+    /// Its number among those of its flavour.
+    number: u64,
     /// The source of what the program asks for: it only moves when the program does.
     dice: Dice,
     /// The time as the program counts it: it does not look at a clock.
@@ -71,7 +90,12 @@ pub struct Machine {
     /// The timer of a race, and its task.
     race: Option<(CommandId, CommandId)>,
     wanted: u8,
-    signals: u32,
+    /// Signals that it has not received, by their places in the history.
+    signals: VecDeque<u32>,
+    /// True once it goes on as new.
+    again: bool,
+    /// Calls of methods that have not returned, with the timers they wait for.
+    pub methods: BTreeMap<u32, CommandId>,
     /// Everything heard, folded: the run's result depends on all of it, and on its order.
     heard: u64,
     cancelled: bool,
@@ -81,6 +105,10 @@ pub struct Machine {
     pub timers: BTreeMap<CommandId, Timestamp>,
     /// Steps that have begun and not ended.
     pub steps: BTreeSet<CommandId>,
+    /// Children whose end it has not heard of.
+    pub children: BTreeMap<CommandId, RunId>,
+    /// What was asked of other runs and is not answered.
+    pub asks: BTreeSet<CommandId>,
     /// Jobs asked for: destination and lane.
     pub jobs: Vec<(CommandId, Name, Name)>,
     /// How it ended.
@@ -114,21 +142,40 @@ impl Machine {
                 _ => Statement::Mark,
             })
             .collect();
+        let mut statements: VecDeque<Statement> = statements;
+        if flavour.has(Flavour::PARENT) {
+            let place = dice.below(statements.len() as u64 + 1) as usize;
+            let children = Statement::Children {
+                count: dice.between(1, 3) as u8,
+                wait: dice.percent(70),
+            };
+            statements.insert(place, children);
+        }
+        if flavour.has(Flavour::SOCIAL) {
+            let place = dice.below(statements.len() as u64 + 1) as usize;
+            let wait = dice.percent(70);
+            statements.insert(place, Statement::Ask { wait });
+        }
         Self {
             statements,
             flavour,
+            number: number % PROGRAMS,
             dice,
             clock: started_at,
             next_command: 0,
             waits: BTreeSet::new(),
             race: None,
             wanted: 0,
-            signals: 0,
+            signals: VecDeque::new(),
+            again: false,
+            methods: BTreeMap::new(),
+            asks: BTreeSet::new(),
             heard: 0,
             cancelled: false,
             tasks: BTreeMap::new(),
             timers: BTreeMap::new(),
             steps: BTreeSet::new(),
+            children: BTreeMap::new(),
             jobs: Vec::new(),
             result: None,
         }
@@ -152,17 +199,36 @@ impl Machine {
     /// True if only a signal can move it on.
     #[must_use]
     pub fn wants_signal(&self) -> bool {
-        self.result.is_none() && self.waits.is_empty()
+        !self.is_over() && self.waits.is_empty() && self.methods.is_empty()
     }
 
-    /// Plays one notification; returns what the code asks for.
-    pub fn play(&mut self, notification: &Notification) -> Vec<Command> {
+    /// What a query answers: everything that it has heard, folded.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// True if its code has returned, or goes on as new.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.result.is_some() || self.again
+    }
+
+    /// Plays one notification, which has this place in the history; returns what the code asks for.
+    pub fn play(&mut self, index: u32, notification: &Notification) -> Vec<Command> {
         let mut commands = Vec::new();
-        if self.result.is_some() {
+        if self.is_over() {
             return commands;
         }
+        match notification {
+            Notification::Signal { .. } => self.signals.push_back(index),
+            Notification::MethodCalled { method, input, .. } => {
+                self.called(index, method, input, &mut commands);
+            }
+            _ => {}
+        }
         self.hear(notification, &mut commands);
-        while self.result.is_none() && self.waits.is_empty() && self.has_signals() {
+        while !self.statements.is_empty() && self.waits.is_empty() && self.has_signals() {
             self.advance(&mut commands);
         }
         for command in &commands {
@@ -171,12 +237,21 @@ impl Machine {
         commands
     }
 
+    /// A turn ends: the code returns if it has come to its end, and all its methods have.
+    pub fn end_turn(&mut self) -> Vec<Command> {
+        let rests = self.statements.is_empty() && self.waits.is_empty() && self.methods.is_empty();
+        if self.is_over() || !rests || !self.has_signals() {
+            return Vec::new();
+        }
+        vec![self.finish()]
+    }
+
     fn has_signals(&mut self) -> bool {
-        let wanted = u32::from(self.wanted);
-        if self.signals < wanted {
+        let wanted = usize::from(self.wanted);
+        if self.signals.len() < wanted {
             return false;
         }
-        self.signals -= wanted;
+        self.signals.drain(..wanted);
         self.wanted = 0;
         true
     }
@@ -203,11 +278,11 @@ impl Machine {
             Notification::TimerFired { command } => {
                 fold(3, &command.0.to_be_bytes());
                 self.timers.remove(command);
+                self.method_timer_fired(*command, commands);
                 self.ended(*command, commands);
             }
             Notification::Signal { payload, .. } => {
                 fold(4, payload);
-                self.signals += 1;
             }
             Notification::StepDone { command, .. } => {
                 fold(5, &command.0.to_be_bytes());
@@ -223,6 +298,25 @@ impl Machine {
                 self.next_command = self.next_command.max(next.0);
                 // What is to come may go better than what was dropped.
                 self.dice = Dice::new(self.heard, u64::from(next.0));
+            }
+            Notification::MethodCalled { input, .. } => fold(11, input),
+            Notification::MethodEnded { command, outcome }
+            | Notification::Answered { command, outcome } => {
+                match outcome {
+                    Outcome::Completed(value) => fold(12, value),
+                    Outcome::Failed(failure) => fold(13, failure.name.as_bytes()),
+                }
+                self.asks.remove(command);
+                self.ended(*command, commands);
+            }
+            Notification::ChildStarted { command } => fold(8, &command.0.to_be_bytes()),
+            Notification::ChildEnded { command, outcome } => {
+                match outcome {
+                    Outcome::Completed(value) => fold(9, value),
+                    Outcome::Failed(failure) => fold(10, failure.name.as_bytes()),
+                }
+                self.children.remove(command);
+                self.ended(*command, commands);
             }
             #[allow(
                 unreachable_patterns,
@@ -261,28 +355,40 @@ impl Machine {
         for timer in self.timers.keys() {
             commands.push(Command::CancelTimer { target: *timer });
         }
+        self.give_up_methods(commands);
+        for child in self.children.keys().filter(|child| child.0 % 2 == 0) {
+            commands.push(Command::CancelChild { target: *child });
+        }
         if self.dice.percent(50) {
             let task = self.task();
             commands.push(task);
         }
     }
 
+    /// The code returns, or goes on as new.
+    fn finish(&mut self) -> Command {
+        if !self.cancelled && self.flavour.has(Flavour::AGAIN) {
+            return self.go_on();
+        }
+        let unlucky = if self.flavour.has(Flavour::UNLUCKY) {
+            60
+        } else {
+            15
+        };
+        let outcome = if self.cancelled {
+            let failure = Failure::new(FailureKind::Cancelled, "TL0076", "cancelled");
+            Outcome::Failed(failure)
+        } else if self.dice.percent(unlucky) {
+            Outcome::Failed(Failure::new(FailureKind::Application, "Unlucky", "no"))
+        } else {
+            Outcome::Completed(Payload::from(self.heard.to_string().into_bytes()))
+        };
+        self.result = Some(outcome.clone());
+        Command::Finish { outcome }
+    }
+
     fn advance(&mut self, commands: &mut Vec<Command>) {
         let Some(statement) = self.statements.pop_front() else {
-            let outcome = if self.cancelled {
-                let failure = Failure::new(FailureKind::Cancelled, "TL0076", "cancelled");
-                Outcome::Failed(failure)
-            } else if self.dice.percent(if self.flavour.has(Flavour::UNLUCKY) {
-                60
-            } else {
-                15
-            }) {
-                Outcome::Failed(Failure::new(FailureKind::Application, "Unlucky", "no"))
-            } else {
-                Outcome::Completed(Payload::from(self.heard.to_string().into_bytes()))
-            };
-            self.result = Some(outcome.clone());
-            commands.push(Command::Finish { outcome });
             return;
         };
         match statement {
@@ -304,6 +410,16 @@ impl Machine {
                 let last = self.next_command;
                 self.race = Some((CommandId(last - 1), CommandId(last - 2)));
                 commands.extend([task, timer]);
+            }
+            Statement::Children { count, wait } => {
+                for _ in 0..count {
+                    let child = self.child(wait);
+                    commands.push(child);
+                }
+            }
+            Statement::Ask { wait } => {
+                let ask = self.ask(wait);
+                commands.push(ask);
             }
             Statement::Signals(count) => self.wanted = count,
             Statement::Jobs(count) => {
@@ -328,65 +444,6 @@ impl Machine {
         }
     }
 
-    fn claim(&mut self) -> CommandId {
-        self.next_command += 1;
-        CommandId(self.next_command - 1)
-    }
-
-    fn task(&mut self) -> Command {
-        let command = self.claim();
-        self.waits.insert(command);
-        let retry = RetryPolicy {
-            initial_ms: self.dice.between(20, 400),
-            factor_percent: 200,
-            max_ms: 2_000,
-            attempts: self.dice.below(4) as u32,
-            jitter_percent: 20,
-            non_retryable: vec![Name::from("Hopeless")],
-            ..RetryPolicy::default()
-        };
-        let options = TaskOptions {
-            retry: Some(retry),
-            attempt_timeout_ms: Some(self.dice.between(300, 3_000)),
-            total_timeout_ms: self
-                .dice
-                .percent(15)
-                .then(|| self.dice.between(2_000, 9_000)),
-            ..TaskOptions::default()
-        };
-        Command::ScheduleTask {
-            command,
-            service: Name::from(*self.dice.pick(&SERVICES)),
-            task: Name::from("charge"),
-            input: Payload::from(format!("\"{}\"", command.0).into_bytes()),
-            options,
-        }
-    }
-
-    fn timer(&mut self, at: Timestamp) -> Command {
-        let command = self.claim();
-        self.waits.insert(command);
-        Command::StartTimer {
-            command,
-            at,
-            call: None,
-        }
-    }
-
-    fn job(&mut self) -> Command {
-        let command = self.claim();
-        let job = NewJob {
-            destination: Name::from(*self.dice.pick(&DESTINATIONS)),
-            lane: Name::from(*self.dice.pick(&LANES)),
-            object_type: Name::from("stock"),
-            action: Name::from("update"),
-            object_ids: vec![Name::from(command.0.to_string())],
-            body: Payload::from(self.heard.to_string().into_bytes()),
-            ..NewJob::default()
-        };
-        Command::CreateJob { command, job }
-    }
-
     /// Keeps the books of what is open.
     fn note(&mut self, command: &Command) {
         match command {
@@ -403,6 +460,14 @@ impl Machine {
             }
             Command::BeginStep { command, .. } => {
                 self.steps.insert(*command);
+            }
+            Command::SignalRun { command, .. }
+            | Command::SignalTagged { command, .. }
+            | Command::CallMethod { command, .. } => {
+                self.asks.insert(*command);
+            }
+            Command::StartChild { command, run, .. } => {
+                self.children.insert(*command, run.clone());
             }
             Command::CreateJob { command, job } => {
                 let job = (*command, job.destination.clone(), job.lane.clone());

@@ -30,6 +30,7 @@ mod drain;
 mod faults;
 mod operating;
 mod sending;
+mod talking;
 mod threads;
 mod working;
 

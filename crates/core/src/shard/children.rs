@@ -12,6 +12,7 @@ use crate::failure::{Failure, FailureKind, Site};
 use crate::ids::{CommandId, JobId, Nonce, RunId, RunKey, ShardId};
 use crate::input::{EndHow, Message, Tagged};
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::{Name, Payload};
 use crate::peer::{Rejection, Start};
 use crate::row::command_of_key;
@@ -204,6 +205,7 @@ impl Shard {
         for (command, row) in self.children_of(io, key) {
             io.delete(&self.keys.child(key, command));
             let how = match row.on_parent_end {
+                _ if mutant::is(Mutant::ChildrenLeft) => continue,
                 OnParentEnd::Abandon => continue,
                 OnParentEnd::Cancel => EndHow::Cancel,
                 OnParentEnd::Terminate => EndHow::Terminate,

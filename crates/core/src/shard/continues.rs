@@ -9,6 +9,7 @@ use super::tags::tags_at_start;
 use crate::entry::{Entry, Notification};
 use crate::ids::{Nonce, RunKey};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::Payload;
 use crate::policy::scramble;
 use crate::run::Generation;
@@ -106,12 +107,16 @@ impl Shard {
                     if let Entry::Notification(_, notification) = entry
                         && notification.is_from_outside()
                         && (index >= upto || carry.contains(&index))
+                        && !mutant::is(Mutant::CarryLost)
                     {
                         carried.push(notification);
                     }
                     index += 1;
                 }
             }
+        }
+        if mutant::is(Mutant::NoncesLost) {
+            nonces.clear();
         }
         let old = nonces.len().saturating_sub(NONCES_KEPT);
         nonces.drain(..old);

@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::ids::{RunId, RunKey, ShardId};
 use crate::input::{Message, Tagged};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Action, Op, Rejection, Reply, RunFilter, WhichTimers};
 use crate::run::Origin;
@@ -114,7 +115,12 @@ impl Shard {
             // By mail, not by the queue of this input: the rest belongs into commits of its own.
             return self.send(io, self.id, Message::SignalTagged(tagged));
         }
-        let next_shard = ShardId(self.id.0 + 1);
+        let next = if mutant::is(Mutant::ShardPassedOver) {
+            2
+        } else {
+            1
+        };
+        let next_shard = ShardId(self.id.0 + next);
         if next_shard.0 < self.settings.shards {
             return self.post(io, next_shard, Message::SignalTagged(tagged));
         }

@@ -15,6 +15,7 @@ use crate::ids::{CommandId, Nonce, PeerId, RunId, RunKey};
 use crate::input::Message;
 use crate::io::Io;
 use crate::limits::METHODS_MAX;
+use crate::mutant::{self, Mutant};
 use crate::payload::{Name, Payload};
 use crate::peer::{CallMethod, Rejection, Reply, TurnDone};
 use crate::run::{OpenCall, Origin};
@@ -81,7 +82,7 @@ impl Shard {
         // A known call is answered also when the run has ended: its end may be what the call brought about.
         let known = self
             .calls(io, key, &mut hot)
-            .filter(|_| nonce != Nonce(0))
+            .filter(|_| nonce != Nonce(0) && !mutant::is(Mutant::CallsRepeated))
             .and_then(|calls| calls.by_nonce.get(&nonce).copied());
         let is_past = hot.knows_from_earlier(nonce);
         let answer = match known {
@@ -258,7 +259,11 @@ impl Shard {
         hot: &mut Hot,
         outcome: &Outcome,
     ) {
-        for open in core::mem::take(&mut hot.run.open_methods) {
+        let open_methods = core::mem::take(&mut hot.run.open_methods);
+        if mutant::is(Mutant::CallersForgotten) {
+            return;
+        }
+        for open in open_methods {
             if let Some(origin) = open.origin {
                 self.tell_caller(io, origin, outcome.clone());
             }

@@ -10,6 +10,7 @@ use crate::entry::Outcome;
 use crate::ids::{RunId, ShardId, schedule_shard};
 use crate::input::{EndHow, Message};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{Rejection, Reply};
 use crate::run::{Origin, RunStatus};
@@ -172,7 +173,10 @@ impl Shard {
         status: RunStatus,
         outcome: &Outcome,
     ) {
-        let listeners = hot.run.listeners.take().unwrap_or_default();
+        let mut listeners = hot.run.listeners.take().unwrap_or_default();
+        if mutant::is(Mutant::ListenersForgotten) {
+            listeners.clear();
+        }
         for origin in hot.run.origin.clone().into_iter().chain(listeners) {
             self.tell_ended(io, origin, hot.run.id.clone(), status, outcome.clone());
         }

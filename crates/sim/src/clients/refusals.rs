@@ -19,6 +19,21 @@ pub(super) fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
             rejection.code,
             Code::RunNotFound | Code::RunFinished | Code::RunNotPaused
         ),
+        Op::CallMethod(_) => matches!(
+            rejection.code,
+            Code::RunNotFound
+                | Code::RunFinished
+                | Code::CallNotFound
+                | Code::TooManyMethods
+                | Code::HistoryFull
+        ),
+        Op::Query(_) => matches!(
+            rejection.code,
+            Code::RunNotFound | Code::QueryTimedOut | Code::QueryFailed
+        ),
+        Op::CompleteTimers { .. } => {
+            matches!(rejection.code, Code::RunNotFound | Code::RunFinished)
+        }
         Op::RetryRun { .. } => matches!(
             rejection.code,
             Code::RunNotFound | Code::RetryNotPossible | Code::CutInvalid

@@ -97,7 +97,7 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
     ]];
     for number in 0..12 {
         let mut machine = Machine::new(&input(number), begun);
-        let commands = machine.play(&started(number));
+        let commands = machine.play(0, &started(number));
         heard.push(vec![FromPeer::TurnDone(TurnDone {
             run: run.key(),
             token: Token(1),

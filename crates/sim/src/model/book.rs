@@ -2,8 +2,8 @@
 
 use super::decode;
 use std::collections::{BTreeMap, BTreeSet};
-use trunkline_core::entry::{Entry, Notification};
-use trunkline_core::ids::{CommandId, RunId, RunKey};
+use trunkline_core::entry::{Command, Entry, Notification, OnParentEnd};
+use trunkline_core::ids::{CommandId, JobId, RunId, RunKey};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{Action, Bulk, RunFilter};
 use trunkline_core::run::Run;
@@ -21,10 +21,20 @@ pub struct Book {
     pub results: BTreeMap<(RunKey, CommandId), BTreeSet<u64>>,
     /// From where each run was to be retried.
     pub retries: BTreeMap<RunId, BTreeSet<Option<CommandId>>>,
+    /// Runs whose timers somebody wanted to fire at once.
+    pub hurried: BTreeSet<RunId>,
     /// Runs that somebody asked to forget.
     pub purges: BTreeSet<RunId>,
     /// Bulk operations by their ids.
     pub bulks: BTreeMap<Name, Vec<Bulk>>,
+    /// What becomes of each child, for everybody who has asked for one of that name.
+    pub children: BTreeMap<RunId, BTreeSet<Fate>>,
+    /// Signals that runs have sent to all with a tag, by nonce: workflow and value.
+    pub tagged: BTreeMap<u128, (Name, Payload)>,
+    /// Calls of methods by clients: nonce and method.
+    pub calls: BTreeSet<(u128, Name)>,
+    /// Runs that have asked to continue as new.
+    pub again: BTreeSet<RunId>,
     /// What each forked run was to be made of.
     pub forks: BTreeMap<RunId, Vec<Fork>>,
 }
@@ -40,7 +50,71 @@ pub struct Fork {
     pub entries: Vec<Entry>,
 }
 
+/// What becomes of a child when its parent ends, in an order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Fate {
+    /// It is asked to cancel.
+    Cancel,
+    /// It goes on.
+    Abandon,
+    /// It is ended.
+    Terminate,
+}
+
+impl From<OnParentEnd> for Fate {
+    fn from(on_parent_end: OnParentEnd) -> Self {
+        match on_parent_end {
+            OnParentEnd::Cancel => Self::Cancel,
+            OnParentEnd::Abandon => Self::Abandon,
+            OnParentEnd::Terminate => Self::Terminate,
+        }
+    }
+}
+
 impl Book {
+    /// A worker says that the code of a run asks for this.
+    pub fn wanted(&mut self, run: &Run, command: &Command) {
+        let key = run.id.key();
+        let nonce = |command| JobId::of_command(key, run.began_at().0, command).0;
+        match command {
+            Command::SignalRun {
+                command,
+                run,
+                payload,
+                ..
+            } => {
+                let signal = (run.clone(), nonce(*command));
+                self.signals.insert(signal, payload.clone());
+            }
+            Command::SignalTagged {
+                command,
+                workflow,
+                payload,
+                ..
+            } => {
+                let signal = (workflow.clone(), payload.clone());
+                self.tagged.insert(nonce(*command), signal);
+            }
+            Command::StartChild {
+                run,
+                input,
+                options,
+                ..
+            } => {
+                let inputs = self.starts.entry(run.clone()).or_default();
+                inputs.insert(input.to_vec());
+                let fates = self.children.entry(run.clone()).or_default();
+                fates.insert(options.on_parent_end.into());
+            }
+            Command::ContinueAsNew { input, .. } => {
+                let inputs = self.starts.entry(run.id.clone()).or_default();
+                inputs.insert(input.to_vec());
+                self.again.insert(run.id.clone());
+            }
+            _ => {}
+        }
+    }
+
     /// Somebody asks for a fork.
     pub fn forked(&mut self, run: &RunId, source: &RunId, at: CommandId, chunks: &[Payload]) {
         let entries: Vec<Entry> = chunks
@@ -74,7 +148,9 @@ impl Book {
     /// True if somebody has asked for the run's end.
     #[must_use]
     pub fn may_be_terminated(&self, run: &RunId) -> bool {
+        let left = |fates: &BTreeSet<Fate>| fates.contains(&Fate::Terminate);
         self.terminated.contains(run)
+            || self.children.get(run).is_some_and(left)
             || self.is_in_bulk(run, &|act| matches!(act, Action::Terminate { .. }))
     }
 
@@ -102,17 +178,31 @@ impl Book {
             let meant = |run: &RunId| may_be_meant(&bulk.filter, run);
             runs.iter().any(meant).then_some(payload)
         };
-        runs.iter().find_map(of_run).or_else(of_bulk)
+        let of_tagged = || {
+            let (workflow, payload) = self.tagged.get(&nonce)?;
+            runs.iter()
+                .any(|run| run.workflow == *workflow)
+                .then_some(payload)
+        };
+        runs.iter()
+            .find_map(of_run)
+            .or_else(of_bulk)
+            .or_else(of_tagged)
     }
 
-    /// The run, and those whose history it was before, as far as its history says.
+    /// The run, and those whose history it may have been before.
     #[must_use]
-    pub fn lineage(run: &Run, entries: &[Entry]) -> BTreeSet<RunId> {
-        let sources = entries.iter().filter_map(|entry| match entry {
-            Entry::Notification(_, Notification::Rewound { source, .. }) => source.clone(),
-            _ => None,
-        });
-        sources.chain([run.id.clone()]).collect()
+    pub fn lineage(&self, run: &Run) -> BTreeSet<RunId> {
+        let mut lineage = BTreeSet::new();
+        let mut open = vec![run.id.clone()];
+        while let Some(run) = open.pop() {
+            let forks = self.forks.get(&run).into_iter().flatten();
+            open.extend(forks.map(|fork| fork.source.clone()));
+            if !lineage.insert(run) {
+                break;
+            }
+        }
+        lineage
     }
 }
 

@@ -158,7 +158,7 @@ impl Model {
     }
 }
 
-fn has_signal(entries: &[Entry], wanted: Nonce) -> bool {
+pub(super) fn has_signal(entries: &[Entry], wanted: Nonce) -> bool {
     entries.iter().any(|entry| {
         matches!(entry, Entry::Notification(_, Notification::Signal { nonce, .. }) if *nonce == wanted)
     })

@@ -202,7 +202,13 @@ impl Model {
         if !self.attempted.insert((job.id, job.lane_sequence, attempt)) {
             return wrong("JOB-ONCE", "sent twice in one life");
         }
-        self.flying.insert(job.id, (name.clone(), token));
+        // One that was cancelled behind its sending, in this very batch, is no longer counted.
+        if row
+            .as_ref()
+            .is_some_and(|row| row.state == JobState::Pending)
+        {
+            self.flying.insert(job.id, (name.clone(), token));
+        }
         let under_way = self.flying.values().filter(|(to, _)| to == name).count();
         if under_way > destination.concurrency as usize {
             return wrong("EGRESS-CONCURRENCY", &format!("{under_way} calls at once"));

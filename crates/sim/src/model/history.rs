@@ -7,7 +7,6 @@ use trunkline_core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_core::failure::FailureKind;
 use trunkline_core::ids::{CommandId, Nonce, RunId, RunKey, ShardId, Token};
 use trunkline_core::payload::Name;
-use trunkline_core::row::{Keys, Kind, command_of_key};
 use trunkline_core::run::{Run, RunStatus};
 use trunkline_core::shard::Violation;
 use trunkline_core::time::Timestamp;
@@ -23,6 +22,14 @@ pub struct Reading {
     pub timers: BTreeMap<CommandId, Timestamp>,
     /// Steps that have not ended.
     pub steps: BTreeSet<CommandId>,
+    /// Children whose end the run has not heard of.
+    pub children: BTreeMap<CommandId, RunId>,
+    /// What was asked of other runs and is not answered.
+    pub asks: BTreeSet<CommandId>,
+    /// Calls of methods, with their nonces.
+    pub calls: Vec<(u32, Nonce)>,
+    /// Every child that the run has asked for.
+    pub asked_children: BTreeMap<CommandId, RunId>,
     /// Nonces of the signals, in their order.
     pub signals: Vec<Nonce>,
     /// What turns have consumed.
@@ -56,12 +63,16 @@ impl Reading {
         let Some(machine) = Machine::of(entries) else {
             return wrong("does not begin with its start".into());
         };
-        let lineage = Book::lineage(run, entries);
+        let lineage = book.lineage(run);
         let mut reading = Self {
             machine,
             tasks: BTreeSet::new(),
             timers: BTreeMap::new(),
             steps: BTreeSet::new(),
+            children: BTreeMap::new(),
+            asks: BTreeSet::new(),
+            calls: Vec::new(),
+            asked_children: BTreeMap::new(),
             signals: Vec::new(),
             consumed: 0,
             unconsumed: 0,
@@ -84,12 +95,13 @@ impl Reading {
                     if *upto < reading.consumed || *upto as usize > index {
                         return wrong(format!("has a turn up to {upto} at {index}"));
                     }
-                    for played in &entries[reading.consumed as usize..*upto as usize] {
-                        if let Entry::Notification(_, notification) = played {
+                    for index in reading.consumed..*upto {
+                        if let Entry::Notification(_, notification) = &entries[index as usize] {
                             reading.unconsumed -= 1;
-                            expected.extend(reading.machine.play(notification));
+                            expected.extend(reading.machine.play(index, notification));
                         }
                     }
+                    expected.extend(reading.machine.end_turn());
                     reading.consumed = *upto;
                 }
                 Entry::Command(command) => {
@@ -107,6 +119,12 @@ impl Reading {
         } else {
             wrong(format!("lacks {expected:?} at its end"))
         }
+    }
+
+    /// Calls that no turn has consumed.
+    pub(super) fn unplayed_calls(&self) -> Vec<u32> {
+        let calls = self.calls.iter().map(|(call, _)| *call);
+        calls.filter(|call| *call >= self.consumed).collect()
     }
 
     fn hear(
@@ -136,7 +154,7 @@ impl Reading {
             Notification::TaskFailed { command, .. } => self.end_task(index, *command, None, run),
             Notification::TimerFired { command } => match self.timers.remove(command) {
                 None => broken("TIMER-ONCE", format!("{} {command:?} is not set", run.id)),
-                Some(due) if due > at => broken(
+                Some(due) if due > at && !book.hurried.contains(&run.id) => broken(
                     "TIMER-EARLY",
                     format!("{} {command:?} is due at {due:?}, fired at {at:?}", run.id),
                 ),
@@ -159,6 +177,35 @@ impl Reading {
                     return Ok(());
                 }
                 broken("STEP-ONCE", format!("{} {command:?}", run.id))
+            }
+            Notification::MethodEnded { command, .. } | Notification::Answered { command, .. } => {
+                if self.asks.remove(command) {
+                    return Ok(());
+                }
+                broken("ANSWER-ONCE", format!("{} {command:?}", run.id))
+            }
+            Notification::MethodCalled { method, nonce, .. } => {
+                self.calls.push((index, *nonce));
+                let known = nonce.0 == 0 || book.calls.contains(&(nonce.0, method.clone()));
+                if known {
+                    return Ok(());
+                }
+                broken(
+                    "METHOD-ONCE",
+                    format!("{} has a call that nobody made: {nonce}", run.id),
+                )
+            }
+            Notification::ChildStarted { command } => {
+                if self.children.contains_key(command) {
+                    return Ok(());
+                }
+                broken("CHILD-ONCE", format!("{} {command:?} has begun", run.id))
+            }
+            Notification::ChildEnded { command, .. } => {
+                if self.children.remove(command).is_some() {
+                    return Ok(());
+                }
+                broken("CHILD-ONCE", format!("{} {command:?} has ended", run.id))
             }
             Notification::CancelRequested { .. } => {
                 if std::mem::replace(&mut self.cancelling, true) {
@@ -203,6 +250,15 @@ impl Reading {
                 let job = (*command, job.destination.clone(), job.lane.clone());
                 self.jobs.push(job);
             }
+            Command::StartChild { command, run, .. } => {
+                self.children.insert(*command, run.clone());
+                self.asked_children.insert(*command, run.clone());
+            }
+            Command::SignalRun { command, .. }
+            | Command::SignalTagged { command, .. }
+            | Command::CallMethod { command, .. } => {
+                self.asks.insert(*command);
+            }
             Command::Finish { outcome } => self.finish = Some(outcome.clone()),
             _ => {}
         }
@@ -211,7 +267,8 @@ impl Reading {
 
 impl Model {
     /// Reads a run again that has changed, and holds its row and the rows of its tasks and timers against its history.
-    pub(super) fn check_run(&mut self, shard: ShardId, key: RunKey) -> Checked {
+    /// `gone` is what the batch has removed of it.
+    pub(super) fn check_run(&mut self, shard: ShardId, key: RunKey, gone: &[Entry]) -> Checked {
         let Some(run) = self.run(key) else {
             return self.check_purged(shard, key);
         };
@@ -238,9 +295,9 @@ impl Model {
             self.check_open(shard, key, &run, &reading)?;
         }
         let seen = self.seen.get(&key).cloned().unwrap_or_default();
-        let again = seen.started_at != run.started_at;
+        let again = seen.began_at != run.began_at();
         self.marks.set_if(
-            again && seen.entries > 0,
+            seen.started_at != run.started_at && seen.entries > 0,
             "an id was used again after its run was purged",
         );
         let rewound = super::rewinds::newest_rewound(&entries).cloned();
@@ -252,6 +309,27 @@ impl Model {
         } else {
             seen.entries
         };
+        if again {
+            // Attempts for what came before prove nothing for what comes now.
+            self.leases.retain(|(run, _), _| *run != key);
+        }
+        for began_at in [seen.began_at, run.began_at()] {
+            self.note_jobs(key, began_at, gone);
+        }
+        if again && seen.started_at == run.started_at {
+            self.check_generation(key, &run, gone, &entries)?;
+        }
+        self.check_repeats(key, &run, &reading.signals)?;
+        self.check_calls(&run, &reading)?;
+        for (index, entry) in (0..).zip(&entries) {
+            if let Entry::Notification(_, notification) = entry
+                && index >= known
+            {
+                self.check_child_end(&run, &reading.asked_children, notification)?;
+                self.check_tagged((key, &run), &entries, notification)?;
+            }
+        }
+        self.note_child(&run);
         self.note_rewindable(key, &run, &entries);
         self.check_bulk_signals(key, &run, &entries)?;
         for (_, command, token) in reading.results.iter().filter(|(at, ..)| *at >= known) {
@@ -275,6 +353,7 @@ impl Model {
             }
         }
         let seen = Seen {
+            began_at: run.began_at(),
             started_at: run.started_at,
             entries: entries.len() as u32,
             rewound,
@@ -340,61 +419,6 @@ impl Model {
             }
         } else if run.outcome != reading.finish {
             return wrong("its outcome is not what its history says");
-        }
-        Ok(())
-    }
-
-    /// The tasks, timers and steps that a run waits for are there, and something will move it on.
-    fn check_open(&mut self, shard: ShardId, key: RunKey, run: &Run, reading: &Reading) -> Checked {
-        let keys = Keys::new(shard);
-        let rows = |kind: Kind| {
-            let (from, to) = keys.under(kind, &[&key.0.to_be_bytes()]);
-            self.live.range(from..to)
-        };
-        let tasks: BTreeSet<CommandId> = rows(Kind::Task)
-            .map(|(key, _)| command_of_key(key).expect("a task's key"))
-            .collect();
-        if tasks != reading.tasks || run.open_tasks as usize != tasks.len() {
-            let detail = format!(
-                "{} waits for tasks {:?}, the rows are {tasks:?}",
-                run.id, reading.tasks
-            );
-            return broken("TASK-KEPT", detail);
-        }
-        let timers: BTreeMap<CommandId, Timestamp> = rows(Kind::Timer)
-            .map(|(key, at)| (command_of_key(key).expect("a timer's key"), decode(at)))
-            .collect();
-        if timers != reading.timers || run.open_timers as usize != timers.len() {
-            let detail = format!(
-                "{} waits for timers {:?}, the rows are {timers:?}",
-                run.id, reading.timers
-            );
-            return broken("TIMER-KEPT", detail);
-        }
-        let steps: BTreeSet<CommandId> = run.open_steps.iter().copied().collect();
-        if steps != reading.steps {
-            return broken("STEP-KEPT", format!("{}: {steps:?}", run.id));
-        }
-        let waits =
-            run.unconsumed > 0 || !tasks.is_empty() || !timers.is_empty() || !steps.is_empty();
-        if !waits && !reading.machine.wants_signal() {
-            return broken(
-                "RUN-WAKE",
-                format!("{} waits for nothing: {reading:?}", run.id),
-            );
-        }
-        self.marks.set_if(!waits, "a run waited for a signal");
-        Ok(())
-    }
-
-    /// A run that is gone leaves nothing behind.
-    fn check_purged(&mut self, shard: ShardId, key: RunKey) -> Checked {
-        let keys = Keys::new(shard);
-        for kind in [Kind::History, Kind::Property, Kind::Task, Kind::Timer] {
-            let (from, to) = keys.under(kind, &[&key.0.to_be_bytes()]);
-            if let Some((row, _)) = self.live.range(from..to).next() {
-                return broken("RUN-PURGED", format!("{key} leaves {row:02x?}"));
-            }
         }
         Ok(())
     }

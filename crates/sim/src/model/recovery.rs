@@ -68,14 +68,17 @@ impl Model {
         self.seen.retain(|key, seen| {
             let run = live.get(key);
             seen.entries = run.map_or(0, |run| run.entries.min(seen.entries));
-            run.is_some_and(|run| run.started_at == seen.started_at)
+            run.is_some_and(|run| run.began_at() == seen.began_at)
         });
         self.failed.clear();
-        for (key, run) in live {
-            let entries = self.history(key);
-            self.note_rewindable(key, &run, &entries);
+        for (key, run) in &live {
+            let entries = self.history(*key);
+            self.note_rewindable(*key, run, &entries);
         }
         self.bulk_acts.clear();
+        self.carried.retain(|key, (began_at, _)| {
+            live.get(key).is_some_and(|run| run.began_at() == *began_at)
+        });
         let halfway = self.bulks_under_way().iter().any(|(_, acted)| *acted > 0);
         self.marks
             .set_if(halfway, "a bulk operation went on after a crash");

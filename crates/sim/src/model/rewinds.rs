@@ -6,6 +6,7 @@ use trunkline_core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::{CommandId, JobId, RunId, RunKey};
 use trunkline_core::run::Run;
+use trunkline_core::time::Timestamp;
 
 /// The number that a command claims.
 pub(super) fn number(command: &Command) -> Option<CommandId> {
@@ -172,9 +173,14 @@ impl Model {
         } else {
             self.failed.remove(&key);
         }
+        self.note_jobs(key, run.began_at(), entries);
+    }
+
+    /// Remembers which jobs a history asks for.
+    pub(super) fn note_jobs(&mut self, key: RunKey, began_at: Timestamp, entries: &[Entry]) {
         for entry in entries {
             if let Entry::Command(Command::CreateJob { command, .. }) = entry {
-                let job = JobId::of_command(key, run.began_at().0, *command);
+                let job = JobId::of_command(key, began_at.0, *command);
                 self.ever_asked.insert(job);
             }
         }
@@ -187,7 +193,9 @@ impl Model {
             return false;
         };
         let run = RunId::new(workflow, id);
-        let changed = self.book.may_be_retried(&run) || self.book.may_be_purged(&run);
+        let changed = self.book.may_be_retried(&run)
+            || self.book.may_be_purged(&run)
+            || self.book.again.contains(&run);
         changed && self.ever_asked.contains(&job)
     }
 }

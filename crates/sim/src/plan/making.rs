@@ -15,6 +15,7 @@ impl Plan {
             signals: 0,
             keys: 0,
             starts: 0,
+            calls: 0,
             flavours: 0,
             setup: &setup,
         };
@@ -105,16 +106,29 @@ const OPERATIONS: [(Make, u64); 20] = [
 ];
 
 /// What only some worlds have, each group as a whole: steps, and what programs do.
-const GROUPS: &[(&[(Make, u64)], u64)] = &[(
-    &[
-        (Make::Retry, 8),
-        (Make::Fork, 4),
-        (Make::Purge, 3),
-        (Make::Bulk, 5),
-        (Make::StopBulk, 1),
-    ],
-    Flavour::UNLUCKY,
-)];
+const GROUPS: &[(&[(Make, u64)], u64)] = &[
+    (&[], Flavour::PARENT),
+    (&[], Flavour::AGAIN),
+    (
+        &[
+            (Make::Call, 8),
+            (Make::RepeatCall, 4),
+            (Make::Query, 5),
+            (Make::Hurry, 1),
+        ],
+        Flavour::SOCIAL,
+    ),
+    (
+        &[
+            (Make::Retry, 8),
+            (Make::Fork, 4),
+            (Make::Purge, 3),
+            (Make::Bulk, 5),
+            (Make::StopBulk, 1),
+        ],
+        Flavour::UNLUCKY,
+    ),
+];
 
 /// The kinds of steps that are faults.
 const FAULTS: [(Make, u64); 11] = [
@@ -145,6 +159,10 @@ enum Make {
     Purge,
     Bulk,
     StopBulk,
+    Call,
+    RepeatCall,
+    Query,
+    Hurry,
     Await,
     Look,
     List,
@@ -188,6 +206,7 @@ struct Maker<'a> {
     signals: u16,
     keys: u16,
     starts: u16,
+    calls: u16,
     /// What programs may do in this world.
     flavours: u64,
     setup: &'a Setup,
@@ -262,6 +281,17 @@ impl Maker<'_> {
                 new: dice.below(12) as u8,
             },
             Make::Purge => Step::Purge { run },
+            Make::Call => {
+                self.calls += 1;
+                let nonce = self.calls;
+                call(dice, run, nonce)
+            }
+            Make::RepeatCall => {
+                let nonce = dice.between(1, u64::from(self.calls.max(1))) as u16;
+                call(dice, run, nonce)
+            }
+            Make::Query => Step::Query { run },
+            Make::Hurry => Step::Hurry { run },
             Make::Bulk => Step::Bulk {
                 id: dice.below(12) as u8,
                 action: dice.below(8) as u8,
@@ -333,6 +363,16 @@ impl Maker<'_> {
             Make::DiskSpace => Step::DiskSpace,
             Make::Flip => Step::Flip { seed },
         }
+    }
+}
+
+/// A call: `nonce` says of which method.
+fn call(dice: &mut Dice, run: u8, nonce: u16) -> Step {
+    Step::Call {
+        run,
+        method: (nonce % 3) as u8,
+        nonce,
+        wait: dice.percent(60),
     }
 }
 

@@ -5,14 +5,11 @@ use crate::clients::destination;
 use crate::dice::mix;
 use crate::model::Book;
 use crate::plan::{CLIENTS, Step};
-use crate::program::{DESTINATIONS, LANES, input};
+use crate::program::{DESTINATIONS, LANES, WORKFLOWS, input};
 use trunkline_core::egress::{JobState, NewJob};
 use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{OnConflict, Op, RunFilter, Start};
-
-/// The workflows of the world.
-pub(super) const WORKFLOWS: [&str; 2] = ["order", "refund"];
 
 /// The id of a run.
 pub(super) fn run_id(run: u8) -> RunId {
@@ -24,7 +21,7 @@ impl World {
         let client =
             (mix(&[self.setup.seed, self.event_count, self.inputs]) % u64::from(CLIENTS)) as u8;
         let reason = Name::from("why not");
-        if self.operate(client, step) {
+        if self.operate(client, step) || self.talk(client, step) {
             return;
         }
         let op = match step {
@@ -214,6 +211,12 @@ pub(super) fn write_down(op: &Op, book: &mut Book) {
         Op::RetryRun { run, at } => {
             book.retries.entry(run.clone()).or_default().insert(*at);
         }
+        Op::CallMethod(call) => {
+            book.calls.insert((call.nonce.0, call.method.clone()));
+        }
+        Op::CompleteTimers { run, .. } => {
+            book.hurried.insert(run.clone());
+        }
         Op::Purge { run } => {
             book.purges.insert(run.clone());
         }
@@ -249,10 +252,13 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::Pause { run }
         | Op::Resume { run }
         | Op::Relatives { run }
+        | Op::CompleteTimers { run, .. }
         | Op::RetryRun { run, .. }
         | Op::Purge { run }
         | Op::Waits { run } => of_run(run),
         Op::StartForked { start, .. } => of_run(&start.run),
+        Op::CallMethod(call) => of_run(&call.run),
+        Op::Query(query) => of_run(&query.run),
         Op::ReadEvents(request) => request.shard,
         Op::PutDestination { destination } => of_destination(&destination.name),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),

@@ -1,9 +1,10 @@
 //! What operators ask for beyond holding single runs back: retry, fork, forget, and all of that of many runs at once.
 
 use super::World;
-use super::asking::{WORKFLOWS, run_id};
+use super::asking::run_id;
 use crate::dice::mix;
 use crate::plan::Step;
+use crate::program::WORKFLOWS;
 use trunkline_core::ids::{CommandId, Nonce, RunId, ShardId};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{Action, Bulk, OnConflict, Op, RunFilter, Start};

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use trunkline_core::effect::Effect;
 use trunkline_core::ids::ShardId;
 use trunkline_core::input::Input;
-use trunkline_core::shard::Violation;
+use trunkline_core::row::Rows;
+use trunkline_core::shard::{Violation, check_kinship};
 use trunkline_engine::driver::Batch;
 use trunkline_journal::{Error, Space};
 
@@ -65,7 +66,8 @@ impl World {
                 quiet &= matches!(self.keep(thread)?, Moved::No);
             }
             if quiet {
-                return self.check_shards();
+                self.check_shards()?;
+                return self.model.check_left_children();
             }
         }
         broken("LIVE", "the threads do not come to rest")
@@ -250,7 +252,13 @@ impl World {
             }
             self.model.compare(&part.driver)?;
         }
-        Ok(())
+        let states: Vec<&dyn Rows> = (0..self.setup.shards)
+            .map(|shard| {
+                let owner = process.owner(ShardId(shard));
+                process.parts[owner].driver.state() as &dyn Rows
+            })
+            .collect();
+        check_kinship(&states)
     }
 
     /// Storage has failed: nothing leaves any more, the process exits, and somebody starts it again.

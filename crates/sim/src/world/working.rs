@@ -1,11 +1,10 @@
 //! Workers: they play turns and do tasks, and keep, lose, repeat, delay and forget things as the setup says.
 
-use super::asking::WORKFLOWS;
 use super::{Event, World};
 use crate::dice::mix;
 use crate::model::{Checked, decode};
 use crate::plan::WORKERS;
-use crate::program::{Machine, SERVICES};
+use crate::program::{Machine, SERVICES, WORKFLOWS};
 use std::collections::{BTreeMap, BTreeSet};
 use trunkline_core::code::Code;
 use trunkline_core::entry::{Command, Entry, Notification, Outcome};
@@ -20,16 +19,16 @@ use trunkline_core::peer::{FromPeer, Registration, TaskAttempt, ToPeer, Turn, Tu
 pub(super) struct Worker {
     /// Its connection.
     pub(super) peer: Option<PeerId>,
-    futures: BTreeMap<RunKey, Future>,
+    pub(super) futures: BTreeMap<RunKey, Future>,
 }
 
 /// A run's future, as a worker keeps it.
 #[derive(Clone, Debug)]
-struct Future {
-    machine: Machine,
+pub(super) struct Future {
+    pub(super) machine: Machine,
     token: Token,
     /// One past the last entry that it has consumed.
-    upto: u32,
+    pub(super) upto: u32,
     /// How long the history is if nothing has come in between.
     knows: u32,
     steps: BTreeSet<CommandId>,
@@ -100,6 +99,7 @@ impl World {
                 }
                 (ToPeer::Turn(turn), Some(number)) => self.play(number, peer, &turn),
                 (ToPeer::Task(task), Some(number)) => self.work_on(number, peer, &task),
+                (ToPeer::Query(query), Some(number)) => self.answer_query(number, peer, &query),
                 (ToPeer::Forget { run }, Some(number)) => self.forget(number, run),
                 (ToPeer::Refused { run, rejection }, Some(number)) => {
                     let late = &*rejection.detail == "the attempt is no longer leased";
@@ -151,9 +151,10 @@ impl World {
             if let Entry::Notification(_, notification) = entry
                 && index >= turn.consumed
             {
-                commands.extend(future.machine.play(notification));
+                commands.extend(future.machine.play(index, notification));
             }
         }
+        commands.extend(future.machine.end_turn());
         future.token = turn.token;
         future.upto = upto;
         let appended = upto > turn.consumed || !commands.is_empty();
@@ -165,9 +166,9 @@ impl World {
             .copied()
             .filter(|step| future.steps.insert(*step))
             .collect();
-        let held = self.setup.hold > 0
+        let held = !future.machine.is_over()
+            && self.setup.hold > 0
             && mix(&[self.setup.seed, name[0], name[1], 2]) % 100 < u64::from(self.setup.hold);
-        let done = future.machine.result.is_some();
         let report = FromPeer::TurnDone(TurnDone {
             run: turn.run,
             token: turn.token,
@@ -177,7 +178,7 @@ impl World {
             held,
         });
         if let Some(worker) = self.workers.get_mut(&number) {
-            if held && !done {
+            if held {
                 worker.futures.insert(turn.run, future);
             } else {
                 worker.futures.remove(&turn.run);
@@ -217,9 +218,9 @@ impl World {
                 .filter(|future| future.upto == turn.consumed);
         }
         let mut machine = Machine::of(entries)?;
-        for entry in &entries[..turn.consumed as usize] {
+        for (index, entry) in (0..turn.consumed).zip(entries) {
             if let Entry::Notification(_, notification) = entry {
-                machine.play(notification);
+                machine.play(index, notification);
             }
         }
         Some(Future {
@@ -261,7 +262,7 @@ impl World {
     }
 
     /// A worker answers: soon, late, twice, or never. Says after how many milliseconds it does first.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         worker: u8,
         peer: PeerId,
@@ -320,6 +321,7 @@ impl World {
         if let Some(slots) = process.slots(current) {
             process.workers.heard(&slots, std::slice::from_ref(&report));
         }
+        self.model.note_report(&report);
         process.submit(
             shard,
             Input::Report {
@@ -354,14 +356,15 @@ impl World {
             command: *command,
             result: result.clone(),
         };
-        let commands: Vec<Command> = future.machine.play(&notification);
+        let mut commands: Vec<Command> = future.machine.play(future.knows, &notification);
+        commands.extend(future.machine.end_turn());
         let turn = TurnDone {
             run: *run,
             token: future.token,
             from: future.upto,
             upto: future.knows + 1,
             commands,
-            held: true,
+            held: !future.machine.is_over(),
         };
         future.upto = turn.upto;
         future.knows = turn.upto + 1 + turn.commands.len() as u32;
@@ -417,6 +420,7 @@ fn shard_of(report: &FromPeer, shards: u16) -> Option<ShardId> {
         FromPeer::TurnStuck { run, .. }
         | FromPeer::TaskDone { run, .. }
         | FromPeer::StepDone { run, .. }
+        | FromPeer::QueryDone { run, .. }
         | FromPeer::Evicted { run } => Some(run.shard(shards)),
         _ => None,
     }
