@@ -20,6 +20,7 @@
 
 pub use trunkline_core as core;
 
+pub mod access;
 pub mod connector;
 pub mod credential;
 pub mod cursor;
@@ -41,6 +42,7 @@ pub mod replay;
 pub mod route;
 pub mod run;
 pub mod schedule;
+pub mod scope;
 pub mod task;
 pub mod timestamp;
 pub mod tree;

@@ -67,7 +67,11 @@ impl Problem {
             code,
             detail: detail.into(),
             position: None,
-            retry_after_s: matches!(code, Code::Overloaded | Code::DiskFull).then_some(1),
+            retry_after_s: matches!(
+                code,
+                Code::Overloaded | Code::DiskFull | Code::TenantBusy | Code::TenantFull
+            )
+            .then_some(1),
         }
     }
 

@@ -45,6 +45,9 @@ pub(crate) struct ServerAddress {
         default_value = "http://127.0.0.1:7411"
     )]
     pub(crate) server: String,
+    /// A file with the API token to use; without it, the variable TRUNKLINE_TOKEN has it, if a token is needed
+    #[arg(long, global = true, value_name = "FILE", env = "TRUNKLINE_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -74,6 +77,12 @@ pub(crate) enum Command {
     /// The keys that protect credentials
     #[command(subcommand)]
     Keys(crate::credential::KeysCommand),
+    /// API tokens: who may do what
+    #[command(subcommand)]
+    Token(crate::token::TokenCommand),
+    /// Tenants: customers that know nothing of each other
+    #[command(subcommand)]
+    Tenant(crate::tenant::TenantCommand),
     /// Look at a connector, and check that it keeps the contract
     #[command(subcommand)]
     Connector(crate::connector::ConnectorCommand),
@@ -135,6 +144,18 @@ pub(crate) struct ServerArgs {
     /// The file with the keys that protect credentials, as `trunkline keys create` makes it; without it there can be none
     #[arg(long, value_name = "FILE", env = "TRUNKLINE_KEY_FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Answer nothing without an API token, but whether the process lives
+    #[arg(long, env = "TRUNKLINE_REQUIRE_TOKENS", conflicts_with = "open")]
+    pub(crate) require_tokens: bool,
+    /// Let everybody do everything who reaches an address that is not this machine's own
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// A file with a token that has every scope; it is made if it is missing
+    #[arg(long, value_name = "FILE", env = "TRUNKLINE_ADMIN_TOKEN_FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// How many tenants there may be beside the default one
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    pub(crate) tenants_max: usize,
     /// Shard threads, each with a journal; fixed when the folder is made [default: half the cores]
     #[arg(long, value_name = "COUNT")]
     pub(crate) threads: Option<u16>,

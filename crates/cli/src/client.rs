@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use trunkline_api::core::code::Code;
 use trunkline_api::explain::code_of;
 use trunkline_api::problem::ProblemBody;
+use trunkline_server::engine::vault::ApiToken;
 
 /// Longer than the server holds any request.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(70);
@@ -25,6 +26,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Client {
     base: String,
+    /// What stands in the header `authorization`.
+    authorization: Option<HeaderValue>,
     runtime: Runtime,
     http: legacy::Client<HttpConnector, Full<Bytes>>,
 }
@@ -57,7 +60,7 @@ impl Answer {
 
 impl Client {
     /// A client of the server at `base`. It connects when it is used.
-    pub(crate) fn new(base: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(base: &str, token: Option<ApiToken>) -> Result<Self, Failure> {
         let base = base.trim_end_matches('/').to_owned();
         if !base.starts_with("http://") {
             return Err(Failure::new(
@@ -73,8 +76,15 @@ impl Client {
             .map_err(|error| {
                 Failure::new(Code::Internal, format!("cannot start a runtime: {error}"))
             })?;
+        let authorization = token.map(|token| {
+            let value = format!("Bearer {}", token.reveal());
+            let mut value = HeaderValue::from_str(&value).expect("a token is of plain letters");
+            value.set_sensitive(true);
+            value
+        });
         Ok(Self {
             base,
+            authorization,
             runtime,
             http: legacy::Client::builder(TokioExecutor::new()).build(connector),
         })
@@ -140,6 +150,9 @@ impl Client {
             .uri(format!("{}{path}", self.base));
         if body.is_some() {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(key) = key {
             request = request.header(HeaderName::from_static("idempotency-key"), key);

@@ -31,6 +31,9 @@ mod serve;
 mod story;
 mod table;
 mod task;
+mod tenant;
+mod token;
+mod token_file;
 mod tree;
 
 use args::{Args, Command};
@@ -63,24 +66,30 @@ fn main() {
 }
 
 fn carry_out(args: Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let client = Client::new(&args.server.server);
+    let server = args.server;
+    let client = || {
+        let token = token_file::of_client(server.token_file.as_deref())?;
+        Client::new(&server.server, token)
+    };
     match args.command {
         Command::Dev(dev) => serve::dev(&dev, out),
         Command::Server(server) => serve::server(&server, out),
-        Command::Run(command) => run::carry_out(command, &client?, out),
-        Command::Bulk(command) => bulk::carry_out(command, &client?, out),
-        Command::Schedule(command) => schedule::carry_out(command, &client?, out),
-        Command::Task(command) => task::carry_out(command, &client?, out),
-        Command::Egress(command) => egress::carry_out(command, &client?, out),
-        Command::Credential(command) => credential::carry_out(command, &client?, out),
-        Command::Keys(command) => credential::carry_out_keys(command, || client, out),
+        Command::Run(command) => run::carry_out(command, &client()?, out),
+        Command::Bulk(command) => bulk::carry_out(command, &client()?, out),
+        Command::Schedule(command) => schedule::carry_out(command, &client()?, out),
+        Command::Task(command) => task::carry_out(command, &client()?, out),
+        Command::Egress(command) => egress::carry_out(command, &client()?, out),
+        Command::Credential(command) => credential::carry_out(command, &client()?, out),
+        Command::Keys(command) => credential::carry_out_keys(command, client, out),
+        Command::Token(command) => token::carry_out(command, &client()?, out),
+        Command::Tenant(command) => tenant::carry_out(command, &client()?, out),
         Command::Connector(command) => connector::carry_out(command, out),
-        Command::DeadLetters(command) => dead_letters::carry_out(command, &client?, out),
-        Command::Events(args) => events::carry_out(&args, &client?, out),
+        Command::DeadLetters(command) => dead_letters::carry_out(command, &client()?, out),
+        Command::Events(args) => events::carry_out(&args, &client()?, out),
         Command::Explain { code } => explain::explain(&code, out),
         Command::Doctor { data, json } => match data {
             Some(folder) => doctor::folder::examine(&folder, json, out),
-            None => doctor::server::examine(&client?, json, out),
+            None => doctor::server::examine(&client()?, json, out),
         },
         Command::Replay(args) => replay::carry_out(&args, out),
         Command::Version => {

@@ -2,7 +2,7 @@
 
 use crate::args::{DevArgs, LogArgs, ServerArgs};
 use crate::failure::Failure;
-use crate::log;
+use crate::{log, token_file};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,18 +47,22 @@ pub(crate) fn dev(args: &DevArgs, out: &mut dyn Write) -> Result<(), Failure> {
         Vault::load_or_create(&key_file).map_err(unusable)?,
     ));
     args.reach.set(&mut engine);
-    serve(
-        &engine,
-        Config::default(),
-        args.listen,
-        &args.log,
-        &banner,
-        out,
-    )
+    let config = Config {
+        tenants: Some(engine.clone()),
+        ..Config::default()
+    };
+    serve(&engine, config, args.listen, &args.log, &banner, out)
 }
 
 /// `trunkline server`
 pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    if !(args.listen.ip().is_loopback() || args.require_tokens || args.open) {
+        let detail = format!(
+            "whoever reaches {} could do everything: start with --require-tokens, or with --open if that is meant",
+            args.listen
+        );
+        return Err(Failure::new(Code::ConfigInvalid, detail));
+    }
     let mut engine = EngineConfig::new(&args.data);
     args.reach.set(&mut engine);
     engine.shards = args.shards;
@@ -80,6 +84,13 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
     }
     let config = Config {
         grace: Duration::from_millis(args.grace_ms),
+        tokens_required: args.require_tokens,
+        admin_token: match &args.admin_token_file {
+            Some(file) => Some(token_file::read_or_create(file)?),
+            None => None,
+        },
+        tenants: Some(engine.clone()),
+        tenants_max: args.tenants_max,
         ..Config::default()
     };
     let banner = |out: &mut dyn Write, url: &str| writeln!(out, "listening on {url}");
@@ -136,7 +147,10 @@ fn serve(
         let opened = Engine::open(engine.clone(), runtime.handle().clone());
         opened.map_err(|error| Failure::new(error.code, error.message))
     })?;
-    tracing::info!(%address, data, "serving");
+    if config.tokens_required && config.admin_token.is_none() && engine.tokens().is_empty() {
+        tracing::warn!("tokens are required and there is none: start with --admin-token-file");
+    }
+    tracing::info!(%address, data, tokens_required = config.tokens_required, "serving");
     banner(out, &format!("http://{address}"))?;
     out.flush()?;
     let end = runtime.block_on(trunkline_server::serve(

@@ -48,7 +48,7 @@ pub(crate) struct Inner {
 struct Running {
     threads: Vec<JoinHandle<()>>,
     /// Dropped last: it holds the lock.
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Engine {
@@ -121,10 +121,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 node,
                 runtime,
-                running: Mutex::new(Some(Running {
-                    threads,
-                    _folder: folder,
-                })),
+                running: Mutex::new(Some(Running { threads, folder })),
             }),
         })
     }
@@ -231,6 +228,21 @@ impl Engine {
         }
     }
 
+    /// The number that tells the data folder from every other; nothing once the engine has been shut down.
+    #[must_use]
+    pub fn folder_id(&self) -> Option<[u8; 16]> {
+        let running = self.inner.running.lock();
+        let running = running.unwrap_or_else(PoisonError::into_inner);
+        let running = running.as_ref()?;
+        Some(running.folder.meta().id.to_be_bytes())
+    }
+
+    /// The time by the engine's clock, in milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.node().clock.now().0
+    }
+
     /// How many shards the data folder has.
     #[must_use]
     pub fn shards(&self) -> u16 {
@@ -254,7 +266,7 @@ impl Engine {
         let _ = tokio::time::timeout(grace, quiet).await;
         node.close();
         let running = self.inner.take_running();
-        let Some(Running { threads, _folder }) = running else {
+        let Some(Running { threads, folder }) = running else {
             return;
         };
         let waiting = Arc::clone(node);
@@ -269,7 +281,7 @@ impl Engine {
             join(others);
             waiting.end();
             join(keepers);
-            drop(_folder);
+            drop(folder);
         });
         // A panic of a thread has been reported as a failure.
         let _ = joined.await;
@@ -311,9 +323,10 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(Running { threads, _folder }) = self.take_running() {
+        if let Some(Running { threads, folder }) = self.take_running() {
             self.node.end();
             join(threads);
+            drop(folder);
         }
     }
 }

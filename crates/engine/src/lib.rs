@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod access;
 mod checkpoint;
 mod clock;
 mod config;
@@ -68,6 +69,7 @@ pub mod sim {
     pub use trunkline_journal::{CrashPolicy, SimDisk};
 }
 
+pub use access::{TenantRecord, TenantStage, TokenRecord};
 pub use config::Config;
 pub use credentials::{CredentialStatus, NewCredential, TestCall, TestResult};
 pub use delivery::client::{HttpClient, any_address as http_client};

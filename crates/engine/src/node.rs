@@ -1,5 +1,6 @@
 //! The node: what all threads of an engine share.
 
+use crate::access::Access;
 use crate::checkpoint::Chores;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
@@ -35,6 +36,7 @@ pub(crate) struct Node {
     pub(crate) feed: Feed,
     pub(crate) deliveries: Deliveries,
     pub(crate) credentials: Credentials,
+    pub(crate) access: Access,
     /// Of each shard thread: its inbox, its writer's desk, its keeper's chores.
     pub(crate) inboxes: Arc<[Arc<Inbox>]>,
     pub(crate) desks: Vec<Arc<Desk>>,
@@ -78,6 +80,7 @@ impl Node {
             feed,
             deliveries,
             credentials,
+            access: Access::default(),
             inboxes,
             desks: (0..threads).map(|_| Arc::default()).collect(),
             chores: (0..threads).map(|_| Arc::default()).collect(),

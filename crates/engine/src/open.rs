@@ -99,6 +99,10 @@ pub(crate) fn open(
     node.credentials
         .recover(credentials)
         .map_err(|rejection| OpenError::new(rejection.code, rejection.detail.as_str()))?;
+    let shard_0 = &recovered[0].driver;
+    node.access
+        .recover(shard_0.kept(Kept::ApiToken), shard_0.kept(Kept::Tenant))
+        .map_err(|rejection| OpenError::new(rejection.code, rejection.detail.as_str()))?;
     let mut handles = Vec::new();
     for (index, recovered) in recovered.into_iter().enumerate() {
         if let Err(error) = start(disk, config, &node, index, recovered, &mut handles) {

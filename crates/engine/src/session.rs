@@ -53,6 +53,16 @@ impl Session {
         node.tell(&self.peer, &mut sorted.replies, sorted.reply_bytes);
     }
 
+    /// Refuses requests of the peer that were not sent on to the engine.
+    pub fn refuse(&self, refused: Vec<(RequestId, Rejection)>) {
+        let node = self.engine.node();
+        let mut sorted = Sorted::new(node);
+        for (request, rejection) in refused {
+            sorted.reply(request, Err(rejection));
+        }
+        node.tell(&self.peer, &mut sorted.replies, sorted.reply_bytes);
+    }
+
     fn sort(&self, message: FromPeer, sorted: &mut Sorted<'_>) {
         match message {
             FromPeer::Request(request, op) => self.request(request, op, sorted),

@@ -81,6 +81,13 @@ impl Endpoint {
         Self::new(url, remote::Remote::new(url))
     }
 
+    /// The server at `url`, with an API token (`tl_…`): for [`Client::connect`](crate::Client::connect) and workers alike. Read it from
+    /// a file or from the environment; it does not print.
+    #[must_use]
+    pub fn with_token(url: &str, token: &str) -> Self {
+        Self::new(url, remote::Remote::with_token(url, token))
+    }
+
     /// The engine in this process.
     #[cfg(feature = "embedded")]
     #[must_use]

@@ -5,14 +5,14 @@
 //!              ─▶ workers are disconnected ─▶ requests under way get their answer ─▶ the end
 //! ```
 
-use crate::app::App;
 use crate::config::Config;
-use crate::metrics::Requests;
-use crate::router::router;
-use axum::Router;
+use crate::house::House;
+use crate::{gate, tenants};
+use futures_util::future::join_all;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use trunkline_api::core::code::Code;
-use trunkline_engine::{Engine, Health};
+use trunkline_engine::Engine;
 
 /// How a server ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,29 +72,29 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> End {
     let (stopping_sender, stopping) = watch::channel(false);
-    let app = Arc::new(App {
-        engine,
-        requests: Requests::default(),
-        peers: Arc::new(Semaphore::new(config.peers_max)),
-        streams: Arc::new(Semaphore::new(config.streams_max)),
-        stopping,
-        config,
-    });
-    let connections = Arc::new(Semaphore::new(app.config.connections_max));
+    let house = House::new(engine, config, stopping);
+    if let Err(rejection) = house.settle_admin_token().await {
+        return failure(&house, rejection.detail.to_string());
+    }
+    tenants::open_all(&house).await;
+    let config = &house.config;
+    let connections = Arc::new(Semaphore::new(config.connections_max));
     tokio::select! {
-        never = accept(Arc::clone(&app), &listener, &connections) => match never {},
-        () = app.engine.failed() => return failure(&app),
+        never = accept(Arc::clone(&house), &listener, &connections) => match never {},
+        reason = house.failed() => return failure(&house, reason),
         () = stop => {}
     }
     drop(listener);
-    tracing::info!(grace_ms = app.config.grace.as_millis() as u64, "stopping");
+    tracing::info!(grace_ms = config.grace.as_millis() as u64, "stopping");
     stopping_sender.send_replace(true);
-    app.engine.shutdown(app.config.grace).await;
-    if let Health::Failed(_) = app.engine.health() {
-        return failure(&app);
+    let others = house.others();
+    let all = others.iter().chain([house.home()]);
+    join_all(all.map(|tenant| tenant.app.engine.shutdown(config.grace))).await;
+    if let Some(reason) = house.failure() {
+        return failure(&house, reason);
     }
     // What is left are answers on their way, and connections that nothing was asked on.
-    let all = u32::try_from(app.config.connections_max).unwrap_or(u32::MAX);
+    let all = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
     let all_closed = connections.acquire_many(all);
     if tokio::time::timeout(Duration::from_secs(2), all_closed)
         .await
@@ -102,28 +102,25 @@ pub async fn serve(
     {
         tracing::warn!("some connections did not close in time");
     }
+    house.dismiss_all();
     tracing::info!("stopped");
     End::Stopped
 }
 
-fn failure(app: &App) -> End {
-    let reason = match app.engine.health() {
-        Health::Failed(reason) => reason,
-        other => format!("{other:?}"),
-    };
+fn failure(house: &House, reason: String) -> End {
     tracing::error!(
         reason,
         "the engine failed: nothing is acknowledged any more"
     );
+    house.dismiss_all();
     End::Failed(reason)
 }
 
 async fn accept(
-    app: Arc<App>,
+    house: Arc<House>,
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> std::convert::Infallible {
-    let router = router(Arc::clone(&app));
+) -> Infallible {
     loop {
         let permit = Arc::clone(connections)
             .acquire_owned()
@@ -131,7 +128,7 @@ async fn accept(
             .expect("the semaphore is never closed");
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(attend(Arc::clone(&app), router.clone(), stream, permit));
+                tokio::spawn(attend(Arc::clone(&house), stream, permit));
             }
             Err(error) => {
                 // Out of descriptors, or a connection that was gone again at once. Neither heals by asking at once.
@@ -143,20 +140,24 @@ async fn accept(
 }
 
 /// Serves one connection. One that becomes a WebSocket leaves here with the upgrade.
-async fn attend(app: Arc<App>, router: Router, stream: TcpStream, permit: OwnedSemaphorePermit) {
+async fn attend(house: Arc<House>, stream: TcpStream, permit: OwnedSemaphorePermit) {
     // Answers are written whole; waiting for more to send would only add latency.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    let service = service_fn(|request| {
+        let house = Arc::clone(&house);
+        async move { Ok::<_, Infallible>(gate::enter(&house, request).await) }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(app.config.header_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .header_read_timeout(house.config.header_timeout)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = app.stopped() => {
+        () = house.stopped() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

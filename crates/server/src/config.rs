@@ -1,6 +1,8 @@
 //! The settings of a server.
 
 use std::time::Duration;
+use trunkline_engine::Config as EngineConfig;
+use trunkline_engine::vault::ApiToken;
 
 /// How a server treats those who connect to it.
 #[derive(Clone, Debug)]
@@ -29,6 +31,14 @@ pub struct Config {
     pub ping_every: Duration,
     /// A worker's connection on which nothing came in for so long is closed.
     pub silence_max: Duration,
+    /// True: nothing but health is answered without a token. False: what comes without one may do everything, as the default tenant.
+    pub tokens_required: bool,
+    /// A token with every scope, from a file of the operator's.
+    pub admin_token: Option<ApiToken>,
+    /// How the engines of tenants are opened, in folders of their own in its data folder; absent: there is the default tenant only.
+    pub tenants: Option<EngineConfig>,
+    /// How many tenants there may be beside the default one.
+    pub tenants_max: usize,
     /// How long what is under way may take once the server has been told to stop.
     pub grace: Duration,
 }
@@ -48,6 +58,10 @@ impl Default for Config {
             wait_max: Duration::from_secs(60),
             ping_every: Duration::from_secs(20),
             silence_max: Duration::from_secs(60),
+            tokens_required: false,
+            admin_token: None,
+            tenants: None,
+            tenants_max: 64,
             grace: Duration::from_secs(10),
         }
     }

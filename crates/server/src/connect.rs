@@ -7,9 +7,14 @@
 //!
 //! One message is one batch, and a batch is everything that was ready: under load few messages carry much. The session ends
 //! with the connection; the engine then gives the peer's work to others.
+//!
+//! The token is looked at when the connection is made, and ends it when it ends. No message has one: each request is held against the
+//! scopes of the connection, and what only a worker says against the scope `work`. A connection without a token passes all that by.
 
 use crate::answer::{Answer, Refusal};
 use crate::app::App;
+use crate::gate;
+use crate::pass::Pass;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -21,8 +26,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::MissedTickBehavior;
 use trunkline_api::core::code::Code;
-use trunkline_api::core::peer::{FromPeer, ToPeer};
+use trunkline_api::core::ids::RequestId;
+use trunkline_api::core::peer::{FromPeer, Op, Rejection, ToPeer};
 use trunkline_api::frame::{BATCH_BYTES_MAX, SUBPROTOCOL, decode_batch, encode_batch};
+use trunkline_api::scope::Scope;
 use trunkline_engine::{Mailbox, Session};
 
 /// Bytes that a WebSocket may hold back before it writes them to the connection.
@@ -36,6 +43,7 @@ const CLOSING_MAX: Duration = Duration::from_secs(2);
 /// `GET /v1/connect`
 pub(crate) async fn connect(
     State(app): State<Arc<App>>,
+    pass: Pass,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let upgrade = upgrade
@@ -57,16 +65,20 @@ pub(crate) async fn connect(
             "too many workers and clients are connected",
         ));
     };
-    Ok(upgrade.on_upgrade(move |socket| converse(app, socket, permit)))
+    Ok(upgrade.on_upgrade(move |socket| converse(app, pass, socket, permit)))
 }
 
-async fn converse(app: Arc<App>, socket: WebSocket, _permit: OwnedSemaphorePermit) {
+async fn converse(app: Arc<App>, pass: Pass, socket: WebSocket, _permit: OwnedSemaphorePermit) {
     let (session, mailbox) = app.engine.connect();
     let (sink, mut stream) = socket.split();
     let (close, closed) = oneshot::channel();
     let mut teller = tokio::spawn(tell(Arc::clone(&app), mailbox, sink, closed));
     let farewell = tokio::select! {
-        farewell = hear(&app, &session, &mut stream) => farewell,
+        farewell = hear(&app, &pass, &session, &mut stream) => farewell,
+        () = pass.ended() => {
+            let over = gate::over();
+            Some(goodbye(close_code::POLICY, &format!("{}: {}", over.code, over.detail)))
+        }
         _ = &mut teller => {
             // The engine or the connection has ended. The peer may answer the close frame; what else it says is too late.
             drop(session);
@@ -91,6 +103,7 @@ async fn converse(app: Arc<App>, socket: WebSocket, _permit: OwnedSemaphorePermi
 /// Takes what the peer sends until it is gone. Gives back what to tell it at the end.
 async fn hear(
     app: &App,
+    pass: &Pass,
     session: &Session,
     stream: &mut SplitStream<WebSocket>,
 ) -> Option<CloseFrame> {
@@ -103,7 +116,11 @@ async fn hear(
         };
         match heard {
             Some(Ok(Message::Binary(bytes))) => match decode_batch::<FromPeer>(&bytes) {
-                Ok(batch) => session.send(batch),
+                Ok(batch) => {
+                    if let Err(farewell) = pass_on(app, pass, session, batch).await {
+                        return Some(farewell);
+                    }
+                }
                 Err(error) => {
                     let why = format!("{}: {error}", Code::ProtocolError);
                     return Some(goodbye(close_code::PROTOCOL, &why));
@@ -121,6 +138,60 @@ async fn hear(
             }
         }
     }
+}
+
+/// Hands a batch to the engine, but for what the peer may not ask. Only a worker may speak as one.
+async fn pass_on(
+    app: &App,
+    pass: &Pass,
+    session: &Session,
+    mut batch: Vec<FromPeer>,
+) -> Result<(), CloseFrame> {
+    if pass.is_unlimited() && !app.quota.is_set() {
+        session.send(batch);
+        return Ok(());
+    }
+    let is_request = |message: &FromPeer| matches!(message, FromPeer::Request(..));
+    if !batch.iter().all(is_request)
+        && let Err(problem) = pass.check_scope(Scope::Work)
+    {
+        let why = format!("{}: {}", problem.code, problem.detail);
+        return Err(goodbye(close_code::POLICY, &why));
+    }
+    // From here on a removal of the tenant waits for us.
+    let Some(_active) = app.activity.begin() else {
+        return Err(goodbye(close_code::AWAY, "the tenant is being removed"));
+    };
+    let mut permits = Vec::new();
+    let mut refused: Vec<(RequestId, Rejection)> = Vec::new();
+    let mut kept = Vec::with_capacity(batch.len());
+    for message in batch.drain(..) {
+        let FromPeer::Request(request, op) = &message else {
+            kept.push(message);
+            continue;
+        };
+        let let_in = match may(app, pass, op) {
+            Ok(()) => app.quota.admit(&app.engine, op).await,
+            Err(rejection) => Err(rejection),
+        };
+        match let_in {
+            Ok(permit) => {
+                permits.extend(permit);
+                kept.push(message);
+            }
+            Err(rejection) => refused.push((*request, rejection)),
+        }
+    }
+    // Once they are sent, the engine's counters have what was let in.
+    session.send(kept);
+    session.refuse(refused);
+    Ok(())
+}
+
+fn may(app: &App, pass: &Pass, op: &Op) -> Result<(), Rejection> {
+    pass.check_scope(Scope::of(op))
+        .map_err(|problem| Rejection::new(problem.code, problem.detail))?;
+    app.quota.take_request()
 }
 
 /// Tells the peer what the engine has for it, until `hear` has ended or the engine has.

@@ -1,5 +1,6 @@
 //! Credentials and the key ring. What a request brings of secrets is sealed at once, and no answer has any.
 
+use crate::access::home_only;
 use crate::answer::{Answer, done, json};
 use crate::app::App;
 use crate::input::{Body, Names, Optional};
@@ -114,6 +115,8 @@ pub(crate) async fn test(
 
 /// `GET /v1/key-ring`
 pub(crate) async fn key_ring(State(app): State<Arc<App>>) -> Answer {
+    // All tenants have it together.
+    home_only(&app)?;
     json(&ring(&app, None)?)
 }
 
@@ -122,8 +125,14 @@ pub(crate) async fn rotate(
     State(app): State<Arc<App>>,
     Optional(request): Optional<RotateKeys>,
 ) -> Answer {
+    let house = home_only(&app)?;
     let resealed = app.engine.rotate_keys(!request.reload).await;
-    json(&ring(&app, Some(resealed.map_err(Problem::from)?))?)
+    let mut resealed = resealed.map_err(Problem::from)?;
+    for tenant in house.others() {
+        let more = tenant.app.engine.reseal_credentials().await;
+        resealed += more.map_err(Problem::from)?;
+    }
+    json(&ring(&app, Some(resealed))?)
 }
 
 fn ring(app: &App, resealed: Option<usize>) -> Result<KeyRingBody, Problem> {

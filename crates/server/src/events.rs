@@ -6,7 +6,9 @@
 
 use crate::answer::{Answer, Refusal};
 use crate::app::{App, unexpected};
+use crate::gate;
 use crate::input::Asked;
+use crate::pass::Pass;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -28,6 +30,7 @@ const RETRY_MS: u32 = 1_000;
 /// `GET /v1/events`
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
+    pass: Pass,
     headers: HeaderMap,
     Asked(mut query): Asked<EventQuery>,
 ) -> Answer {
@@ -43,7 +46,7 @@ pub(crate) async fn events(
         // It is later than the cursor with which the client began.
         query.cursor = Some(last.to_str().unwrap_or_default().to_owned());
     }
-    stream(app, &query).await
+    stream(app, pass, &query).await
 }
 
 async fn page(app: &App, query: &EventQuery) -> Answer {
@@ -74,7 +77,7 @@ async fn page(app: &App, query: &EventQuery) -> Answer {
     Ok((headers, bytes).into_response())
 }
 
-async fn stream(app: Arc<App>, query: &EventQuery) -> Answer {
+async fn stream(app: Arc<App>, pass: Pass, query: &EventQuery) -> Answer {
     let mut request = query.request()?;
     let Ok(permit) = Arc::clone(&app.streams).try_acquire_owned() else {
         return Err(Refusal::new(
@@ -90,6 +93,7 @@ async fn stream(app: Arc<App>, query: &EventQuery) -> Answer {
     tell(&mut text, &events, &next)?;
     let state = Streaming {
         app,
+        pass,
         request: ReadEvents {
             from: FeedFrom::At(next),
             ..request
@@ -113,6 +117,7 @@ async fn stream(app: Arc<App>, query: &EventQuery) -> Answer {
 /// A stream that is being read.
 struct Streaming {
     app: Arc<App>,
+    pass: Pass,
     request: ReadEvents,
     /// What is there already.
     first: Option<String>,
@@ -128,6 +133,7 @@ impl Streaming {
         let app = Arc::clone(&self.app);
         let read = tokio::select! {
             read = read(&app, self.request.clone()) => read,
+            () = self.pass.ended() => Err(gate::over()),
             () = app.stopped() => return None,
         };
         let mut text = String::new();

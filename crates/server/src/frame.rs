@@ -1,9 +1,11 @@
-//! What surrounds every request: its id, the limits of its head, its line in the log, its place in the metrics; and
+//! What surrounds every request: its id, the limits of its head, what its token may do, its line in the log, its place in the metrics; and
 //! the writing of problems, which need the id.
 
 use crate::answer::{Refusal, content_type};
 use crate::app::App;
+use crate::gate::Refused;
 use crate::nonce;
+use crate::pass::{Pass, unauthenticated};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -12,7 +14,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use trunkline_api::core::code::Code;
 use trunkline_api::problem::{self, Problem};
-use trunkline_api::route::ROUTES;
+use trunkline_api::route::{ROUTES, Route};
+use trunkline_api::scope::Needs;
 
 /// The header with the request's id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,10 +35,9 @@ pub(crate) async fn surround(
     let route = request
         .extensions()
         .get::<MatchedPath>()
-        .map_or("unknown", |matched| {
-            operation(method.as_str(), matched.as_str())
-        });
-    let mut response = match check_head(&app, &request) {
+        .and_then(|matched| route_of(method.as_str(), matched.as_str()));
+    let checked = check_head(&app, &request).and_then(|()| check_pass(&app, route, &request));
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -47,19 +49,40 @@ pub(crate) async fn surround(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let took = began.elapsed();
-    app.requests.count(route, status, took);
+    // A label of metrics must not be made of what clients send.
+    let operation = route.map_or("unknown", |route| route.operation.name());
+    app.requests.count(operation, status, took);
     tracing::debug!(
-        request_id = %id, %method, path, status, took_us = took.as_micros() as u64, "request"
+        request_id = %id, tenant = app.tenant, %method, path, status, took_us = took.as_micros() as u64, "request"
     );
     response
 }
 
-/// The operation's name: a label of metrics must not be made of what clients send.
-fn operation(method: &str, path: &str) -> &'static str {
+/// The route that answers: one for GET answers HEAD, too.
+fn route_of(method: &str, path: &str) -> Option<&'static Route> {
+    let method = if method == "HEAD" { "GET" } else { method };
     ROUTES
         .iter()
         .find(|route| route.path == path && route.method.as_str() == method)
-        .map_or("unknown", |route| route.operation.name())
+}
+
+/// Refuses a request whose token is none, or has not the scope. Whoever has no token does not learn what is there and what is not.
+fn check_pass(app: &App, route: Option<&Route>, request: &Request) -> Result<(), Refusal> {
+    let needs = route.map_or(Needs::Token, |route| route.needs);
+    if needs == Needs::Nothing {
+        return Ok(());
+    }
+    let extensions = request.extensions();
+    if let Some(Refused(problem)) = extensions.get() {
+        return Err(Refusal(problem.clone()));
+    }
+    match extensions.get::<Pass>() {
+        Some(pass) => Ok(pass.check(needs)?),
+        None if app.config.tokens_required => {
+            Err(unauthenticated("no token came with the request").into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The client's id if it gave a usable one, else a fresh one.
@@ -111,6 +134,13 @@ fn write(problem: &Problem, id: &str, refused: &Response) -> Response {
         .into_response();
     if let Some(allow) = refused.headers().get(header::ALLOW) {
         response.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    if problem.code == Code::Unauthenticated {
+        // RFC 9110, 11.6.1: a 401 says how to do better.
+        let challenge = HeaderValue::from_static("Bearer realm=\"trunkline\"");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(seconds) = problem.retry_after_s {
         response

@@ -1,18 +1,24 @@
 //! Metrics in the text format of Prometheus, version 0.0.4, written by hand.
 //!
-//! Labels are made of names from the code only, never of what clients send: the number of series is fixed.
+//! Labels are made of names from the code, never of what clients send, but for the names of tenants, of which there are few: so
+//! the number of series is bounded. A tenant sees its own figures; those of all, by tenant, are for who may look at tenants.
 
 use crate::answer::{Answer, content_type};
 use crate::app::App;
+use crate::house::Tenant;
+use crate::pass::Pass;
 use crate::process;
+use crate::quota::Limit;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use trunkline_api::access::TenantUse;
 use trunkline_api::core::peer::Counters;
 use trunkline_api::core::run::RunStatus;
+use trunkline_api::scope::Scope;
 use trunkline_engine::Stats;
 
 /// An operation and the status that it was answered with.
@@ -30,6 +36,12 @@ impl Requests {
         let (count, sum) = counts.entry((operation, status)).or_default();
         *count += 1;
         *sum += took;
+    }
+
+    /// How many there were.
+    pub(crate) fn total(&self) -> u64 {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.values().map(|(count, _)| count).sum()
     }
 
     fn write(&self, text: &mut Text) {
@@ -64,18 +76,77 @@ impl Requests {
 }
 
 /// `GET /metrics`
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Answer {
+pub(crate) async fn metrics(State(app): State<Arc<App>>, pass: Pass) -> Answer {
     let counters = app.engine.counters().await;
     let mut text = Text(String::with_capacity(8 << 10));
     write_counters(&counters, &mut text);
     write_stats(&app.engine.stats(), &mut text);
     app.requests.write(&mut text);
-    process::write(&mut text);
+    if app.is_home() {
+        process::write(&mut text);
+    }
+    if app.is_home() && pass.scopes().has(Scope::AdminRead) {
+        let house = app.house()?;
+        let mut tenants = vec![Arc::clone(house.home())];
+        tenants.extend(house.others());
+        write_tenants(&tenants, &mut text).await;
+    }
     Ok((
         [content_type("text/plain; version=0.0.4; charset=utf-8")],
         text.0,
     )
         .into_response())
+}
+
+/// Figures of all tenants, by tenant.
+async fn write_tenants(tenants: &[Arc<Tenant>], text: &mut Text) {
+    let mut usages = Vec::with_capacity(tenants.len());
+    for tenant in tenants {
+        let app = &tenant.app;
+        usages.push(app.quota.usage(&app.engine, true).await);
+    }
+    type Figure = fn(&TenantUse) -> u64;
+    let figures: [(&str, &str, Figure); 5] = [
+        ("open_runs", "Runs that have not ended.", |usage| {
+            usage.open_runs
+        }),
+        ("runs", "Runs that are kept.", |usage| usage.runs),
+        ("open_jobs", "Jobs that are not settled.", |usage| {
+            usage.open_jobs
+        }),
+        ("peers", "Clients and workers connected.", |usage| {
+            usage.peers
+        }),
+        ("disk_bytes", "Bytes of files on the disk.", |usage| {
+            usage.disk_bytes
+        }),
+    ];
+    for (name, help, figure) in figures {
+        let name = format!("trunkline_tenant_{name}");
+        text.head(&name, "gauge", help);
+        for (tenant, usage) in tenants.iter().zip(&usages) {
+            let label = format!("{{tenant=\"{}\"}}", tenant.name);
+            text.sample(&name, &label, figure(usage));
+        }
+    }
+    let name = "trunkline_tenant_requests_total";
+    text.head(name, "counter", "HTTP requests answered, by tenant.");
+    for tenant in tenants {
+        let label = format!("{{tenant=\"{}\"}}", tenant.name);
+        text.sample(name, &label, tenant.app.requests.total());
+    }
+    let name = "trunkline_tenant_refused_total";
+    text.head(name, "counter", "Requests refused by a limit of a tenant.");
+    for tenant in tenants {
+        for limit in Limit::ALL {
+            let label = format!(
+                "{{tenant=\"{}\",limit=\"{}\"}}",
+                tenant.name,
+                limit.as_str()
+            );
+            text.sample(name, &label, tenant.app.quota.refused(limit));
+        }
+    }
 }
 
 fn write_counters(counters: &Counters, text: &mut Text) {

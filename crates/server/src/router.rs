@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    belts, connect, credentials, destinations, events, explain, frame, health, jobs, many, methods,
-    metrics, runs, schedules, steering, tasks, tree, waiting,
+    access, belts, connect, credentials, destinations, events, explain, frame, health, jobs, many,
+    methods, metrics, runs, schedules, steering, tasks, tree, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -96,6 +96,14 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ResumeSchedule => at(method, schedules::resume),
         Operation::TriggerSchedule => at(method, schedules::trigger),
         Operation::BackfillSchedule => at(method, schedules::backfill),
+        Operation::ShowAccess => at(method, access::show),
+        Operation::ListTokens => at(method, access::list_tokens),
+        Operation::CreateToken => at(method, access::create_token),
+        Operation::RevokeToken => at(method, access::revoke_token),
+        Operation::ListTenants => at(method, access::list_tenants),
+        Operation::PutTenant => at(method, access::put_tenant),
+        Operation::ShowTenant => at(method, access::show_tenant),
+        Operation::RemoveTenant => at(method, access::remove_tenant),
         Operation::Events => at(method, events::events),
         Operation::Connect => at(method, connect::connect),
         Operation::ExplainCode => at(method, explain::explain),

@@ -22,6 +22,7 @@ mod redactor;
 mod ring;
 mod sealed;
 mod secret;
+mod token;
 mod webhook;
 
 pub use authentication::{ClientAuth, Place, Settings};
@@ -32,6 +33,7 @@ pub use redactor::{REDACTED, Redactor};
 pub use ring::KeyRing;
 pub use sealed::Sealed;
 pub use secret::Secret;
+pub use token::{ApiToken, TokenHash};
 pub use webhook::{WebhookKey, signatures};
 
 /// Random bytes from the operating system.

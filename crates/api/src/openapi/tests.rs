@@ -2,7 +2,8 @@
 
 use super::DOCUMENT;
 use crate::route::ROUTES;
-use serde_json::Value;
+use crate::scope::{Needs, Scope};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 fn document() -> Value {
@@ -66,6 +67,10 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
         assert!(document.pointer(pointer).is_some(), "{reference}");
     }
     for (kind, components) in document["components"].as_object().unwrap() {
+        if kind == "securitySchemes" {
+            // They are referred to by their names.
+            continue;
+        }
         for name in components.as_object().unwrap().keys() {
             let reference = format!("#/components/{kind}/{name}");
             assert!(used.contains(&reference), "{reference} is not used");
@@ -87,6 +92,24 @@ fn every_operation_of_the_api_says_how_it_is_refused() {
             }
         }
     }
+}
+
+#[test]
+fn every_operation_says_which_scope_it_needs() {
+    let document = document();
+    for route in ROUTES {
+        let method = route.method.as_str().to_lowercase();
+        let security = &document["paths"][route.path][method]["security"];
+        let expected = match route.needs {
+            Needs::Nothing => json!([]),
+            Needs::Token => json!([{"token": []}]),
+            Needs::Scope(scope) => json!([{"token": [scope.as_str()]}]),
+        };
+        assert_eq!(security, &expected, "{}", route.operation.name());
+    }
+    let listed = &document["components"]["schemas"]["Scope"]["enum"];
+    let all: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    assert_eq!(listed, &json!(all));
 }
 
 fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {

@@ -7,6 +7,7 @@ use trunkline_house::{assert_none, markdown, transcript, tree};
 const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/guides/operating.md",
+    "docs/guides/access.md",
     "docs/guides/tutorial.md",
     "docs/guides/connectors.md",
 ];

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use trunkline_api::core::code::Code;
 use trunkline_api::core::ids::RequestId;
 use trunkline_api::core::peer::{FromPeer, Op, Rejection, Reply, ToPeer};
 
@@ -182,6 +183,21 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Tells all who wait that they are not let in any more. Waiting does not help against that.
+    fn refuse_all(&self, rejection: &Rejection) {
+        let waiting = {
+            let mut table = self.lock();
+            table.queue.clear();
+            std::mem::take(&mut table.waiting)
+        };
+        for (_, answer) in waiting.into_values() {
+            // Who asked may have stopped waiting.
+            let _ = answer.send(Err(rejection.clone()));
+        }
+    }
+}
+
 async fn keep_connected(endpoint: Endpoint, link: Link, shared: Arc<Shared>) {
     stay_connected(&endpoint, link, &shared).await;
     // Who still waits hears that nothing will come.
@@ -209,6 +225,9 @@ async fn stay_connected(endpoint: &Endpoint, link: Link, shared: &Shared) {
             }
             Err(rejection) => {
                 tracing::warn!(reason = %rejection.detail, "cannot connect; trying again");
+                if rejection.code == Code::Unauthenticated {
+                    shared.refuse_all(&rejection);
+                }
             }
         }
         tokio::select! {

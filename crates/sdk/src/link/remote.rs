@@ -14,15 +14,17 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::InvalidHeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::{FromPeer, Rejection, ToPeer};
 use trunkline_api::frame::{
     BATCH_BYTES_MAX, CONNECT_PATH, SUBPROTOCOL, TOLD_BYTES_MAX, decode_batch, encode_batch,
 };
+use trunkline_api::problem::ProblemBody;
 
 /// A silence after which a ping is sent.
 const PING_AFTER: Duration = Duration::from_secs(15);
@@ -40,12 +42,27 @@ type Socket = WebSocketStream<TcpStream>;
 /// A server by its URL.
 pub(super) struct Remote {
     url: String,
+    /// What stands in the header `authorization`; an error: it cannot stand there.
+    authorization: Option<Result<HeaderValue, InvalidHeaderValue>>,
 }
 
 impl Remote {
     pub(super) fn new(url: &str) -> Self {
         Self {
             url: url.trim_end_matches('/').to_owned(),
+            authorization: None,
+        }
+    }
+
+    pub(super) fn with_token(url: &str, token: &str) -> Self {
+        let value = HeaderValue::from_str(&format!("Bearer {}", token.trim()));
+        let authorization = value.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self {
+            authorization: Some(authorization),
+            ..Self::new(url)
         }
     }
 
@@ -59,6 +76,14 @@ impl Remote {
                 Code::ConfigInvalid,
                 format!("{:?} is not a URL that begins with http://", self.url),
             ));
+        };
+        let authorization = match &self.authorization {
+            Some(Ok(value)) => Some(value.clone()),
+            Some(Err(_)) => {
+                let detail = "the token has characters that no token has";
+                return Err(Rejection::new(Code::ConfigInvalid, detail));
+            }
+            None => None,
         };
         let authority = rest.split('/').next().unwrap_or(rest);
         let address = if authority
@@ -80,13 +105,16 @@ impl Remote {
             "Sec-WebSocket-Protocol",
             HeaderValue::from_static(SUBPROTOCOL),
         );
+        if let Some(value) = authorization {
+            request.headers_mut().insert("authorization", value);
+        }
         let config = WebSocketConfig::default()
             .max_message_size(Some(TOLD_BYTES_MAX))
             .max_frame_size(Some(TOLD_BYTES_MAX));
         let (socket, _) =
             tokio_tungstenite::client_async_with_config(request, stream, Some(config))
                 .await
-                .map_err(|e| failed(&e))?;
+                .map_err(|error| refused(&error).unwrap_or_else(|| failed(&error)))?;
         Ok(link(socket))
     }
 }
@@ -100,6 +128,22 @@ impl Connect for Remote {
             }
         })
     }
+}
+
+/// The refusal that the server answered with, if it is one that trying again does not mend.
+fn refused(error: &Error) -> Option<Rejection> {
+    let Error::Http(response) = error else {
+        return None;
+    };
+    let code = match response.status().as_u16() {
+        401 => Code::Unauthenticated,
+        403 => Code::ScopeMissing,
+        _ => return None,
+    };
+    let problem = response.body().as_deref().unwrap_or_default();
+    let problem = serde_json::from_slice::<ProblemBody>(problem);
+    let detail = problem.map_or_else(|_| response.status().to_string(), |problem| problem.detail);
+    Some(Rejection::new(code, detail))
 }
 
 fn link(socket: Socket) -> Link {
@@ -218,7 +262,7 @@ async fn write(mut sink: SplitSink<Socket, Message>, outbox: Arc<Outbox>) {
 async fn write_batch(
     sink: &mut SplitSink<Socket, Message>,
     batch: &[FromPeer],
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+) -> Result<(), Error> {
     let mut parts = vec![batch];
     while let Some(part) = parts.pop() {
         let bytes = encode_batch(part);

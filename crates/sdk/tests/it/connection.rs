@@ -5,8 +5,8 @@ use crate::contract::{slow_one, two_tasks};
 use crate::house::{House, MODES};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use trunkline::Client;
 use trunkline::core::code::Code;
+use trunkline::{Client, Endpoint};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn runs_go_through_over_a_web_socket() {
@@ -121,4 +121,56 @@ async fn a_server_that_does_not_answer_is_named() {
     assert!(error.to_string().contains("http://127.0.0.1:1"), "{error}");
     let error = Client::connect("https://example.org").await.unwrap_err();
     assert_eq!(error.code(), Code::ConfigInvalid);
+}
+
+/// A server that lets nobody in, and what was asked of it.
+async fn closed_door() -> (String, tokio::task::JoinHandle<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let body = r#"{"type":"urn:trunkline:error:TL0110","title":"t","status":401,"code":"TL0110","detail":"who are you?","request_id":"1","docs":"d"}"#;
+        let answer = format!(
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    (url, asked)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_presented_once_is_not_printed_and_its_refusal_is_told_at_once() {
+    let (url, asked) = closed_door().await;
+    let endpoint = Endpoint::with_token(&url, "tl_canary\n");
+    assert!(!format!("{endpoint:?}").contains("canary"));
+    let error = Client::connect(endpoint).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unauthenticated);
+    let head = asked.await.unwrap().to_lowercase();
+    assert!(
+        head.contains("\r\nauthorization: bearer tl_canary\r\n"),
+        "{head}"
+    );
+
+    let (url, asked) = closed_door().await;
+    let error = Client::connect(url).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unauthenticated);
+    assert!(
+        !asked
+            .await
+            .unwrap()
+            .to_lowercase()
+            .contains("authorization")
+    );
+
+    let unusable = Endpoint::with_token("http://127.0.0.1:1", "a\nb");
+    let error = Client::connect(unusable).await.unwrap_err();
+    assert_eq!(error.code(), Code::ConfigInvalid);
+    assert!(!error.to_string().contains("a\nb"));
 }

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod bad_input;
 mod connections;
 mod credentials;
 mod disk;
 mod events;
 mod guard;
+mod guarded;
 mod http;
+mod isolation;
 mod jobs;
 mod lists;
 mod metrics;
@@ -18,6 +21,7 @@ mod schedules;
 mod stop;
 mod target;
 mod tasks;
+mod tenants;
 mod worker;
 
 use raw::{Response, request};

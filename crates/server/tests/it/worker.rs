@@ -27,7 +27,20 @@ pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects with the subprotocol, or with another one.
 pub(crate) async fn connect(to: SocketAddr, subprotocol: Option<&str>) -> Result<Socket, Error> {
+    connect_with(to, subprotocol, None).await
+}
+
+/// The same, with a token.
+pub(crate) async fn connect_with(
+    to: SocketAddr,
+    subprotocol: Option<&str>,
+    token: Option<&str>,
+) -> Result<Socket, Error> {
     let mut request = format!("ws://{to}{CONNECT_PATH}").into_client_request()?;
+    if let Some(token) = token {
+        let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+        request.headers_mut().insert("authorization", value);
+    }
     if let Some(subprotocol) = subprotocol {
         request.headers_mut().insert(
             "sec-websocket-protocol",
@@ -67,7 +80,12 @@ pub(crate) fn registration(slots: u32) -> FromPeer {
 
 /// Works until the server ends the connection. `ready` tells when its registration has been sent.
 pub(crate) async fn work(to: SocketAddr) {
-    let mut socket = connect(to, Some(SUBPROTOCOL)).await.unwrap();
+    work_with(to, None).await;
+}
+
+/// The same, with a token.
+pub(crate) async fn work_with(to: SocketAddr, token: Option<&str>) {
+    let mut socket = connect_with(to, Some(SUBPROTOCOL), token).await.unwrap();
     tell(&mut socket, &[registration(100)]).await;
     while let Some(batch) = hear(&mut socket).await {
         let answers: Vec<FromPeer> = batch.iter().filter_map(answer).collect();
