@@ -5,6 +5,7 @@ pub mod care;
 pub mod connector;
 pub mod destination;
 pub mod job;
+pub mod limiter;
 pub mod rule;
 pub mod taken;
 
@@ -17,6 +18,7 @@ pub use job::{
     AttemptBody, JobBody, JobPage, JobQuery, NewJobBody, ObjectBody, ReleaseLane, Released,
     job_id_of, state_of,
 };
+pub use limiter::{LimiterBody, LimiterList, LimiterUseBody, PutLimiter, QuotaBody};
 pub use rule::{RuleBody, VerdictBody};
 pub use taken::{JobTaken, JobsAccepted, JobsOfDestination};
 

@@ -5,7 +5,7 @@
 //!
 //! [needs]: Needs
 
-use crate::core::peer::Op;
+use crate::core::peer::{EgressOp, Op};
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -99,6 +99,7 @@ impl Scope {
             | Op::Property { .. }
             | Op::DescribeDestination { .. }
             | Op::ListDestinations
+            | Op::Egress(EgressOp::ListLimiters | EgressOp::DescribeLimiter { .. })
             | Op::DescribeJob { .. }
             | Op::ListJobs { .. }
             | Op::Counters
@@ -122,7 +123,11 @@ impl Scope {
             | Op::Pause { .. }
             | Op::Resume { .. }
             | Op::ReplayJob { .. }
-            | Op::Egress(_)
+            | Op::Egress(
+                EgressOp::ReleaseLane { .. }
+                | EgressOp::ReleaseJobs { .. }
+                | EgressOp::SetBreaker { .. },
+            )
             | Op::CompleteTimers { .. }
             | Op::CancelTask { .. }
             | Op::RetryRun { .. }
@@ -137,7 +142,10 @@ impl Scope {
             | Op::BulkCancel { .. }
             | Op::Tagged { .. } => Self::Operate,
             Op::CreateJobs { .. } | Op::CancelJob { .. } => Self::Egress,
-            Op::PutDestination { .. } => Self::EgressAdmin,
+            Op::PutDestination { .. }
+            | Op::Egress(EgressOp::PutLimiter { .. } | EgressOp::DeleteLimiter { .. }) => {
+                Self::EgressAdmin
+            }
             // The door lets neither in from outside.
             Op::StartForked { .. } | Op::Keep(_) => Self::Admin,
         }

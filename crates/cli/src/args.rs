@@ -8,7 +8,7 @@ mod task;
 
 pub(crate) use egress::{
     ContractArgs, DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg,
-    ReleaseCommand,
+    LimiterCommand, ReleaseCommand,
 };
 pub(crate) use many::{
     ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,

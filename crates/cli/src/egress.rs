@@ -1,6 +1,7 @@
 //! `trunkline egress …`: destinations and their jobs.
 
 mod belts;
+mod limiters;
 
 use crate::args::{
     ContractArgs, DestinationArgs, DestinationCommand, EgressCommand, JobArg, PageArgs,
@@ -52,6 +53,7 @@ pub(crate) fn carry_out(
             client,
             out,
         ),
+        EgressCommand::Limiter(command) => limiters::carry_out(command, client, out),
         EgressCommand::Release(what) => belts::release(what, client, out),
         EgressCommand::Breaker { destination, to } => {
             client.post_nothing(&format!("{}/breaker/{to}", destination_path(&destination)))?;
@@ -70,6 +72,8 @@ pub(crate) fn carry_out(
         }
     }
 }
+
+pub(crate) use limiters::{limiter_use, quota};
 
 /// The address of a destination.
 pub(crate) fn destination_path(name: &str) -> String {
@@ -187,6 +191,8 @@ fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<()
         },
         breaker: args.breaker.then_some(Switch::Is(true)),
         coalesce: args.coalesce.then_some(Switch::Is(true)),
+        quotas: args.quotas,
+        limiters: args.limiters,
         paused: args.paused,
         rules: args.rules,
         credential: args.credential,
@@ -242,6 +248,7 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
         destination.concurrency,
         span(destination.timeout_ms)
     )?;
+    limiters::of_destination(destination, out)?;
     let retry = &destination.retry;
     let attempts = match retry.attempts {
         None | Some(0) => "attempts without end".to_owned(),

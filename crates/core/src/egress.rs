@@ -11,10 +11,12 @@ use minicbor::{Decode, Encode};
 mod breaker;
 mod coalesce;
 mod connector;
+mod limit;
 
 pub use breaker::Breaker;
 pub use coalesce::Coalesce;
 pub use connector::{Connector, ErrorClass, ItemFailure, Resolve};
+pub use limit::{Limiter, LimiterUse, Quota};
 
 /// A job as its creator describes it: to where, what, and in which order.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
@@ -281,6 +283,12 @@ pub struct Destination {
     /// Whether a newer job about an object takes the place of an older one; absent: never.
     #[n(11)]
     pub coalesce: Option<Coalesce>,
+    /// How many calls there may be in spans of time.
+    #[n(12)]
+    pub quotas: Option<Vec<Quota>>,
+    /// The limiters that it shares with others.
+    #[n(13)]
+    pub limiters: Option<Vec<LimiterUse>>,
     /// What authenticates the calls; absent: nothing does. The engine opens it at the last moment.
     #[n(26)]
     #[cbor(default)]
@@ -428,6 +436,8 @@ impl Default for Destination {
             rules: Vec::new(),
             breaker: None,
             coalesce: None,
+            quotas: None,
+            limiters: None,
             credential: None,
             connector: None,
             resolve: None,

@@ -44,7 +44,13 @@ impl Gcra {
         (earliest_us > now_us).then(|| Timestamp(earliest_us.div_ceil(1_000)))
     }
 
-    /// When so many calls at once are admitted, if not now. More than the burst never are, so they count as the burst.
+    /// Calls that may leave at once after a pause.
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        self.tolerance_us / self.interval_us + 1
+    }
+
+    /// When so many calls at once are admitted, if not now. More than the burst never are.
     #[must_use]
     pub fn wait_until_all(&self, now: Timestamp, calls: u64) -> Option<Timestamp> {
         let now_us = now.0.saturating_mul(1_000);

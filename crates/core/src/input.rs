@@ -1,11 +1,12 @@
 //! Inputs: everything that can happen to a shard.
 
-use crate::egress::{Delivery, NewJob};
+use crate::egress::{Delivery, LimiterUse, NewJob};
 use crate::entry::Outcome;
 use crate::ids::{JobId, Nonce, PeerId, RequestId, RunId, RunKey, ShardId, Token};
 use crate::payload::{Name, Payload};
 use crate::peer::{FromPeer, Op, Rejection, Start};
 use crate::run::{Origin, RunStatus};
+use crate::time::Timestamp;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -206,6 +207,54 @@ pub enum Message {
     /// It has been everywhere: for the run that sent it.
     #[n(12)]
     TaggedDone(#[n(0)] Tagged),
+    /// A destination wants permits of shared limiters.
+    #[n(13)]
+    WantPermits {
+        /// The destination.
+        #[n(0)]
+        destination: Name,
+        /// For its jobs with this action; absent: for all that have no limiters of their own.
+        #[n(1)]
+        action: Option<Name>,
+        /// What each of them needs. What was wanted before is wanted of these from now on.
+        #[n(2)]
+        uses: Vec<LimiterUse>,
+        /// How many more.
+        #[n(3)]
+        count: u32,
+    },
+    /// Permits, each for one call.
+    #[n(14)]
+    Permits {
+        /// The destination.
+        #[n(0)]
+        destination: Name,
+        /// For its jobs with this action.
+        #[n(1)]
+        action: Option<Name>,
+        /// Which limiters have granted them.
+        #[n(2)]
+        uses: Vec<LimiterUse>,
+        /// How many.
+        #[n(3)]
+        count: u32,
+        /// What those wait for that are wanted and not among them.
+        #[n(4)]
+        wait: Option<PermitWait>,
+    },
+    /// What has become of permits.
+    #[n(15)]
+    PermitsDone {
+        /// The destination.
+        #[n(0)]
+        destination: Name,
+        /// For its jobs with this action.
+        #[n(1)]
+        action: Option<Name>,
+        /// What.
+        #[n(2)]
+        done: PermitsDone,
+    },
 }
 
 /// A signal to all runs of a workflow with a tag. It goes from shard to shard and counts as it goes.
@@ -235,6 +284,48 @@ pub struct Tagged {
     /// In this shard, those up to here.
     #[n(7)]
     pub after: Option<RunKey>,
+}
+
+/// What has become of permits of shared limiters.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Encode, Decode)]
+pub struct PermitsDone {
+    /// Used now.
+    #[n(0)]
+    pub used: u32,
+    /// Given back.
+    #[n(1)]
+    pub unused: u32,
+    /// Calls that have ended, which were used before.
+    #[n(2)]
+    pub ended: u32,
+    /// When.
+    #[n(3)]
+    pub at: Timestamp,
+    /// The destination asked for patience until then.
+    #[n(4)]
+    pub held_until: Option<Timestamp>,
+    /// The limiters whose patience that is too.
+    #[n(5)]
+    pub held: Vec<Name>,
+}
+
+/// Why permits are not granted yet.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct PermitWait {
+    /// Which limiter, and what of it, in words.
+    #[n(0)]
+    pub words: Name,
+    /// Not before then; absent: that is not a matter of time.
+    #[n(1)]
+    pub until: Option<Timestamp>,
+}
+
+impl PermitsDone {
+    /// True if there is anything to tell.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        self.used + self.unused + self.ended > 0 || self.held_until.is_some()
+    }
 }
 
 /// How a run is to end.

@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod allowance;
 pub mod calendar;
 pub mod code;
 pub mod effect;

@@ -41,7 +41,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 pub use bulk::{Bulk, BulkState, BulkStatus};
-pub use egress::{EgressOp, WhichJobs};
+pub use egress::{EgressOp, LimiterStatus, WhichJobs};
 pub use filter::{Action, Fitness, RunFilter};
 pub use kept::{Keep, Kept};
 pub use method::{CallMethod, WhichTimers};

@@ -17,7 +17,7 @@
 //! Invariants: of a group at most one message is leased, and it is the first of its line; a message is ready only if it is
 //! ungrouped or the first of its line; every message is in exactly one of ready, delayed, leased, or behind in its line.
 
-use crate::gcra::Gcra;
+use crate::allowance::Allowance;
 use crate::ids::{PeerId, Token};
 use crate::mutant::{self, Mutant};
 use crate::payload::Name;
@@ -34,7 +34,7 @@ mod along;
 #[derive(Debug)]
 pub struct Queue<K> {
     /// How often messages may leave.
-    rate: Option<Gcra>,
+    allowance: Allowance,
     /// How many may be leased at once.
     concurrency: usize,
     /// Nothing leaves before this time, because the receiver asked for patience.
@@ -84,7 +84,7 @@ pub struct Lease {
 impl<K: Copy + Ord + Debug> Default for Queue<K> {
     fn default() -> Self {
         Self {
-            rate: None,
+            allowance: Allowance::default(),
             concurrency: usize::MAX,
             held_until: Timestamp(0),
             messages: BTreeMap::new(),
@@ -100,15 +100,21 @@ impl<K: Copy + Ord + Debug> Default for Queue<K> {
 
 impl<K: Copy + Ord + Debug> Queue<K> {
     /// Sets the limits. Applies to what leaves from now on.
-    pub fn limit(&mut self, rate: Option<Gcra>, concurrency: usize) {
-        self.rate = rate;
+    pub fn limit(&mut self, allowance: Allowance, concurrency: usize) {
+        self.allowance = allowance;
         self.concurrency = concurrency;
     }
 
-    /// The rate limiter, with its state.
+    /// How often messages may leave, with what is used of it.
     #[must_use]
-    pub fn rate(&self) -> Option<Gcra> {
-        self.rate
+    pub fn allowance(&self) -> &Allowance {
+        &self.allowance
+    }
+
+    /// How many may be leased at once.
+    #[must_use]
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     /// Lets nothing leave before `until`. Never shortens an earlier hold.
@@ -221,13 +227,11 @@ impl<K: Copy + Ord + Debug> Queue<K> {
         if full || self.held_until > now {
             return None;
         }
-        if self.rate.is_some_and(|rate| rate.wait_until(now).is_some()) {
+        if self.allowance.wait_until(now, 0, 1).is_some() {
             return None;
         }
         let key = self.ready.pop_front()?;
-        if let Some(rate) = &mut self.rate {
-            rate.admit(now);
-        }
+        self.allowance.count(now, 1);
         let message = self.messages.get_mut(&key).expect("what is ready is here");
         message.state = State::Leased(Lease {
             peer,
@@ -367,7 +371,7 @@ impl<K: Copy + Ord + Debug> Queue<K> {
     #[must_use]
     pub fn limited_until(&self, now: Timestamp) -> Option<Timestamp> {
         let held = (self.held_until > now).then_some(self.held_until);
-        held.max(self.rate.and_then(|rate| rate.wait_until(now)))
+        held.max(self.allowance.wait_until(now, 0, 1))
     }
 
     /// True if a message could leave if somebody took it.

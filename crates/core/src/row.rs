@@ -13,6 +13,8 @@
 //! ed shard:2 name                      a destination                 shard::DestinationRow
 //! el shard:2 destination 00 lane       a lane's last number          u64
 //! ej shard:2 destination 00 job:16     a job                         egress::Job
+//! li shard:2 name                      a shared limiter               shard::LimiterRow
+//! lw shard:2 destination 00 action     what it has and wants of them  shard::LineRow
 //! ob shard:2 to:2 sequence:8           a message to another shard    input::Message; sequence 0: the last number given, u64
 //! ib shard:2 from:2                    the last message taken        u64
 //! sh shard:2                           the shard itself              shard::ShardRow
@@ -63,6 +65,10 @@ pub enum Kind {
     Lane,
     /// A job.
     Job,
+    /// A shared limiter.
+    Limiter,
+    /// What the jobs of a destination have and want of shared limiters.
+    LimiterLine,
     /// A message to another shard.
     Outbox,
     /// The last message taken from another shard.
@@ -91,7 +97,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Run,
         Self::History,
         Self::Property,
@@ -101,6 +107,8 @@ impl Kind {
         Self::Destination,
         Self::Lane,
         Self::Job,
+        Self::Limiter,
+        Self::LimiterLine,
         Self::Outbox,
         Self::Inbox,
         Self::Shard,
@@ -128,6 +136,8 @@ impl Kind {
             Self::Destination => b"ed",
             Self::Lane => b"el",
             Self::Job => b"ej",
+            Self::Limiter => b"li",
+            Self::LimiterLine => b"lw",
             Self::Outbox => b"ob",
             Self::Inbox => b"ib",
             Self::Shard => b"sh",
@@ -264,6 +274,20 @@ impl Keys {
     #[must_use]
     pub fn jobs(self, destination: &str) -> (Vec<u8>, Vec<u8>) {
         self.under(Kind::Job, &[destination.as_bytes(), &[0]])
+    }
+
+    /// A shared limiter.
+    #[must_use]
+    pub fn limiter(self, name: &str) -> Vec<u8> {
+        self.key(Kind::Limiter, &[name.as_bytes()])
+    }
+
+    /// What the jobs of a destination, or those with an action, have and want of shared limiters.
+    #[must_use]
+    pub fn limiter_line(self, destination: &str, action: Option<&str>) -> Vec<u8> {
+        let action = action.unwrap_or_default();
+        let parts: [&[u8]; 3] = [destination.as_bytes(), &[0], action.as_bytes()];
+        self.key(Kind::LimiterLine, &parts)
     }
 
     /// A message to another shard.

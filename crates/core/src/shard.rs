@@ -26,6 +26,7 @@ mod judging;
 mod keeping;
 mod kinship;
 mod letting_go;
+mod limiters;
 mod lingering;
 mod lists;
 mod mail;
@@ -33,6 +34,7 @@ mod many;
 mod methods;
 mod objects;
 mod offer;
+mod permits;
 mod post;
 mod queries;
 mod relatives;
@@ -70,7 +72,9 @@ pub use children::ChildRow;
 pub use destination::DestinationRow;
 pub use invariants::INVARIANTS;
 pub use kinship::{KINSHIP, check_kinship};
+pub use limiters::{LimiterRow, LineRow};
 pub use offer::Offer;
+pub use permits::PermitsRow;
 pub use task_table::TaskRow;
 
 /// What a shard needs to know about the node it is on.
@@ -135,6 +139,7 @@ pub struct Shard {
     sweep: sweep::Sweep,
     bulks: bulk::Bulks,
     queries: queries::Queries,
+    limiters: limiters::Limiters,
     feed: feed::Feed,
     workflows: BTreeMap<Name, u32>,
     /// Runs by status, in the order of `RunStatus::ALL`.
@@ -178,6 +183,7 @@ impl Shard {
             sweep: sweep::Sweep::default(),
             bulks: bulk::Bulks::default(),
             queries: queries::Queries::default(),
+            limiters: limiters::Limiters::default(),
             feed: feed::Feed::default(),
             workflows: BTreeMap::new(),
             runs_by_status: [0; 7],
@@ -188,6 +194,7 @@ impl Shard {
         shard.open_timers(&io);
         shard.open_bulks(&io);
         shard.open_mail(&mut io);
+        shard.open_limiters(&io);
         shard.open_egress(&mut io);
         shard.open_schedules(&io);
         shard.open_feed(&mut io);
@@ -360,6 +367,7 @@ impl Shard {
         self.fire_timers(io);
         self.lapse_tasks(io);
         self.lapse_deliveries(io);
+        self.grant_permits(io);
         self.fire_schedules(io);
         self.lapse_queries(io);
         self.sweep(io);
@@ -394,6 +402,7 @@ impl Shard {
         let io = &mut Io::new(now, rows, out);
         self.seal_runs(io);
         self.seal_egress(io);
+        self.seal_limiters(io);
         self.seal_schedules(io);
         self.seal_mail(io);
         self.seal_feed(io);
@@ -406,6 +415,7 @@ impl Shard {
             self.timers.next_deadline(),
             self.tasks.next_deadline(now),
             self.egress.next_deadline(now),
+            self.limiters.next_deadline(now),
             self.schedules.next_deadline(),
             self.sweep.next_deadline(),
             self.bulks.next_deadline(self.settings.retention_ms),
@@ -426,6 +436,8 @@ impl Shard {
             turns_in_flight: self.runs.turns_in_flight() + self.queries.in_flight(),
             timers: self.timers.len() as u64,
             outbox: self.mail.waiting(),
+            permits_waiting: self.limiters.waiting(),
+            permits_used: self.limiters.used(),
             ..Counters::default()
         };
         self.tasks.count(&mut counters);

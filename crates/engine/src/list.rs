@@ -260,6 +260,12 @@ pub(crate) fn add(sum: &mut Counters, counters: &Counters) {
         jobs_succeeded,
         jobs_dead,
         outbox,
+        permits_waiting,
+        permits_used,
+        lanes_blocked,
+        breakers_open,
+        jobs_superseded,
+        jobs_expired,
         schedules,
         schedules_paused,
         fires,
@@ -278,6 +284,12 @@ pub(crate) fn add(sum: &mut Counters, counters: &Counters) {
     sum.jobs_succeeded += jobs_succeeded;
     sum.jobs_dead += jobs_dead;
     sum.outbox += outbox;
+    sum.permits_waiting += permits_waiting;
+    sum.permits_used += permits_used;
+    sum.lanes_blocked += lanes_blocked;
+    sum.breakers_open += breakers_open;
+    sum.jobs_superseded += jobs_superseded;
+    sum.jobs_expired += jobs_expired;
     sum.schedules += schedules;
     sum.schedules_paused += schedules_paused;
     sum.fires.add(*fires);

@@ -39,7 +39,12 @@ fn of_message(message: &Message) -> usize {
         Message::Signal { payload, .. } => payload.len(),
         Message::CallMethod { input, .. } => input.len(),
         Message::MethodEnded { outcome, .. } => of_outcome(outcome),
-        Message::RunStarted { .. } | Message::EndRun { .. } | Message::Answered { .. } => 0,
+        Message::RunStarted { .. }
+        | Message::EndRun { .. }
+        | Message::Answered { .. }
+        | Message::WantPermits { .. }
+        | Message::Permits { .. }
+        | Message::PermitsDone { .. } => 0,
     }
 }
 

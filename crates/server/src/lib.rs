@@ -44,6 +44,7 @@ mod health;
 mod house;
 mod input;
 mod jobs;
+mod limiters;
 mod many;
 mod methods;
 mod metrics;

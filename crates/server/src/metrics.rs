@@ -189,6 +189,40 @@ fn write_counters(counters: &Counters, text: &mut Text) {
             text.sample(name, &format!("{{state=\"{state}\"}}"), count);
         }
     }
+    text.gauge(
+        "trunkline_permits_waiting",
+        "Permits of shared limiters that are wanted and not granted.",
+        counters.permits_waiting,
+    );
+    text.counter(
+        "trunkline_permits_used_total",
+        "Permits of shared limiters with which calls have left, counted by each limiter that granted one.",
+        counters.permits_used,
+    );
+    text.gauge(
+        "trunkline_lanes_blocked",
+        "Lanes whose first job waits for another job, a limiter or an operator.",
+        counters.lanes_blocked,
+    );
+    text.gauge(
+        "trunkline_breakers_open",
+        "Destinations whose breaker is not closed.",
+        counters.breakers_open,
+    );
+    for (name, help, count) in [
+        (
+            "trunkline_jobs_superseded_total",
+            "Jobs whose place a newer one took.",
+            counters.jobs_superseded,
+        ),
+        (
+            "trunkline_jobs_expired_total",
+            "Jobs whose time was over.",
+            counters.jobs_expired,
+        ),
+    ] {
+        text.counter(name, help, count);
+    }
     text.counter(
         "trunkline_jobs_succeeded_total",
         "Jobs delivered.",

@@ -3,8 +3,8 @@
 use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
-    access, belts, connect, credentials, destinations, events, explain, frame, health, jobs, many,
-    methods, metrics, runs, schedules, steering, tasks, tree, waiting,
+    access, belts, connect, credentials, destinations, events, explain, frame, health, jobs,
+    limiters, many, methods, metrics, runs, schedules, steering, tasks, tree, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -77,6 +77,10 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::ReleaseJob => at(method, belts::release_job),
         Operation::ReleaseLane => at(method, belts::release_lane),
         Operation::ReleaseBatch => at(method, belts::release_batch),
+        Operation::ListLimiters => at(method, limiters::list),
+        Operation::PutLimiter => at(method, limiters::put),
+        Operation::ShowLimiter => at(method, limiters::show),
+        Operation::DeleteLimiter => at(method, limiters::delete),
         Operation::OpenBreaker => at(method, belts::open_breaker),
         Operation::CloseBreaker => at(method, belts::close_breaker),
         Operation::ListCredentials => at(method, credentials::list),

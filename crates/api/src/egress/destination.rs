@@ -2,6 +2,7 @@
 
 use super::care::{self, BreakerBody, CoalesceBody, Switch};
 use super::connector::{ConnectorBody, ResolveBody};
+use super::limiter::{self, LimiterUseBody, QuotaBody};
 use super::rule::RuleBody;
 use crate::core::code::Code;
 use crate::core::egress::{Destination, HeadOfLine, Rate, Rule};
@@ -58,6 +59,12 @@ pub struct PutDestination {
     /// Where bodies come from that jobs do not carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve: Option<ResolveBody>,
+    /// How many calls there may be in spans of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaBody>,
+    /// The limiters that it shares with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limiters: Vec<LimiterUseBody>,
 }
 
 /// A rate limit.
@@ -199,6 +206,8 @@ impl PutDestination {
                 .map(ConnectorBody::into_connector)
                 .transpose()?,
             resolve: self.resolve.map(ResolveBody::into_resolve).transpose()?,
+            quotas: limiter::quotas(self.quotas),
+            limiters: limiter::uses(&self.limiters)?,
         };
         match unusable(&destination) {
             Some(why) => Err(Problem::new(Code::DestinationInvalid, why)),
@@ -311,6 +320,12 @@ pub struct DestinationBody {
     /// Where bodies come from that jobs do not carry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolve: Option<ResolveBody>,
+    /// How many calls there may be in spans of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quotas: Vec<QuotaBody>,
+    /// The limiters that it shares with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limiters: Vec<LimiterUseBody>,
     /// Jobs waiting.
     pub pending: u64,
     /// Jobs being delivered.
@@ -358,6 +373,19 @@ impl From<&DestinationStatus> for DestinationBody {
             credential: destination.credential.as_ref().map(Name::to_string),
             connector: destination.connector.as_ref().map(ConnectorBody::from),
             resolve: destination.resolve.as_ref().map(ResolveBody::from),
+            quotas: destination
+                .quotas
+                .iter()
+                .flatten()
+                .copied()
+                .map(QuotaBody::from)
+                .collect(),
+            limiters: destination
+                .limiters
+                .iter()
+                .flatten()
+                .map(LimiterUseBody::from)
+                .collect(),
             pending: status.pending,
             in_flight: status.in_flight,
             succeeded: status.succeeded,

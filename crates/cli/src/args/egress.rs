@@ -2,7 +2,7 @@
 
 use super::PageArgs;
 use clap::{Args as ClapArgs, Subcommand};
-use trunkline_api::egress::RuleBody;
+use trunkline_api::egress::{LimiterUseBody, QuotaBody, RuleBody};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum EgressCommand {
@@ -22,6 +22,9 @@ pub(crate) enum EgressCommand {
         #[command(flatten)]
         page: PageArgs,
     },
+    /// Limiters that destinations share
+    #[command(subcommand)]
+    Limiter(LimiterCommand),
     /// Let something go on that waits for an operator
     #[command(subcommand)]
     Release(ReleaseCommand),
@@ -40,6 +43,46 @@ pub(crate) enum EgressCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum LimiterCommand {
+    /// Make a limiter, or replace its settings
+    Set {
+        /// The limiter's name
+        name: String,
+        /// Calls a second [default: without limit]
+        #[arg(long, value_name = "PER_SECOND")]
+        rate: Option<u32>,
+        /// Calls that may leave at once after a pause
+        #[arg(long, value_name = "COUNT", requires = "rate", default_value_t = 1)]
+        burst: u32,
+        /// Calls in a span of time, as CALLS/SECONDS; may be given several times
+        #[arg(long = "quota", value_name = "CALLS/SECONDS", value_parser = crate::egress::quota)]
+        quotas: Vec<QuotaBody>,
+        /// Calls under way at once [default: without limit]
+        #[arg(long, value_name = "COUNT")]
+        concurrency: Option<u32>,
+    },
+    /// Show a limiter and how it stands
+    Show {
+        /// The limiter's name
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List limiters and how they stand
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a limiter that no job needs
+    Rm {
+        /// The limiter's name
+        name: String,
     },
 }
 
@@ -138,6 +181,13 @@ pub(crate) struct DestinationArgs {
     /// A newer update of an object takes the place of an older one that has not left
     #[arg(long)]
     pub(crate) coalesce: bool,
+    /// Calls in a span of time, as CALLS/SECONDS; may be given several times
+    #[arg(long = "quota", value_name = "CALLS/SECONDS", value_parser = crate::egress::quota)]
+    pub(crate) quotas: Vec<QuotaBody>,
+    /// A limiter that it shares with others, perhaps for jobs with one action only, and what a call costs; may be given several
+    /// times
+    #[arg(long = "limiter", value_name = "NAME[:ACTION][=COST]", value_parser = crate::egress::limiter_use)]
+    pub(crate) limiters: Vec<LimiterUseBody>,
     /// Hold everything back
     #[arg(long)]
     pub(crate) paused: bool,

@@ -1,7 +1,9 @@
 //! Requests about jobs that wait, lanes that stand still, and destinations that fail.
 
+use crate::egress::Limiter;
 use crate::ids::JobId;
 use crate::payload::Name;
+use crate::time::Timestamp;
 use minicbor::{Decode, Encode};
 
 /// What an operator decides about egress.
@@ -40,6 +42,56 @@ pub enum EgressOp {
         #[n(1)]
         open: bool,
     },
+    /// Create or replace a shared limiter: `Reply::Done`.
+    #[n(61)]
+    PutLimiter {
+        /// The limiter.
+        #[n(0)]
+        limiter: Limiter,
+    },
+    /// All shared limiters: `Reply::Limiters`.
+    #[n(62)]
+    ListLimiters,
+    /// A shared limiter: `Reply::Limiters` with that one.
+    #[n(64)]
+    DescribeLimiter {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+    },
+    /// Delete a shared limiter: `Reply::Done`.
+    #[n(63)]
+    DeleteLimiter {
+        /// Its name.
+        #[n(0)]
+        name: Name,
+    },
+}
+
+/// A shared limiter and how it stands.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct LimiterStatus {
+    /// The limiter.
+    #[n(0)]
+    pub limiter: Limiter,
+    /// How much is granted to destinations that have not yet said whether they used it.
+    #[n(1)]
+    pub reserved: u64,
+    /// Calls under way.
+    #[n(2)]
+    pub in_flight: u64,
+    /// Permits that are wanted.
+    #[n(3)]
+    pub waiting: u64,
+    /// When the next call is admitted, if not now.
+    #[n(4)]
+    pub next_at: Option<Timestamp>,
+    /// Somebody asked for patience until then.
+    #[n(5)]
+    pub held_until: Option<Timestamp>,
+    /// Calls that have left with its permits, since it was made.
+    #[n(6)]
+    pub calls: u64,
 }
 
 /// Which jobs.

@@ -1,6 +1,7 @@
 //! Answers to requests, and refusals.
 
 use super::bulk::BulkStatus;
+use super::egress::LimiterStatus;
 use super::task::TaskStatus;
 use crate::code::Code;
 use crate::egress::{Destination, Job, Taken};
@@ -210,6 +211,9 @@ pub enum Reply {
     /// How all bulk operations stand.
     #[n(26)]
     Bulks(#[n(0)] Vec<BulkStatus>),
+    /// The shared limiters.
+    #[n(42)]
+    Limiters(#[n(0)] Vec<LimiterStatus>),
     /// Part of the event feed.
     #[n(36)]
     Events {
@@ -306,6 +310,30 @@ pub struct Counters {
     /// Messages to other shards that wait for their acknowledgement.
     #[n(11)]
     pub outbox: u64,
+    /// Permits of shared limiters that are wanted and not granted.
+    #[n(30)]
+    #[cbor(default)]
+    pub permits_waiting: u64,
+    /// Lanes whose first job waits for another job, a limiter or an operator.
+    #[n(31)]
+    #[cbor(default)]
+    pub lanes_blocked: u64,
+    /// Destinations whose breaker is not closed.
+    #[n(32)]
+    #[cbor(default)]
+    pub breakers_open: u64,
+    /// Jobs superseded.
+    #[n(33)]
+    #[cbor(default)]
+    pub jobs_superseded: u64,
+    /// Jobs expired.
+    #[n(34)]
+    #[cbor(default)]
+    pub jobs_expired: u64,
+    /// Permits of shared limiters with which calls have left, each counted by every limiter that granted it.
+    #[n(35)]
+    #[cbor(default)]
+    pub permits_used: u64,
     /// Schedules.
     #[n(20)]
     pub schedules: u64,

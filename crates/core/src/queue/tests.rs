@@ -92,13 +92,15 @@ fn what_a_gone_peer_held_leaves_first() {
 fn limits_admit_before_a_message_leaves() {
     let mut queue = Queue::default();
     queue.limit(
-        Some(Gcra::new(
-            Rate {
+        Allowance::new(
+            Some(Rate {
                 per_second: 10,
                 burst: 1,
-            },
+            }),
+            &[],
             0,
-        )),
+            &[],
+        ),
         2,
     );
     for key in 1..=3 {

@@ -3,8 +3,9 @@
 use super::belts::Belts;
 use super::breaking::{Breaking, FOR_EVER, Tripped};
 use super::objects::Objects;
+use super::permits::{Permits, PermitsRow};
+use crate::allowance::{Allowance, Used};
 use crate::egress::{Destination, Job, JobState, NewJob};
-use crate::gcra::Gcra;
 use crate::ids::JobId;
 use crate::payload::Name;
 use crate::peer::DestinationStatus;
@@ -12,6 +13,7 @@ use crate::queue::Queue;
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 /// A destination with its queue.
@@ -29,6 +31,7 @@ pub(super) struct Target {
     pub(super) belts: Belts,
     /// Jobs by the objects that they are about; absent until somebody wants to know.
     pub(super) objects: Option<Objects>,
+    pub(super) permits: Permits,
 }
 
 /// What must survive of a destination, its jobs and lanes aside.
@@ -37,7 +40,7 @@ pub struct DestinationRow {
     /// The destination.
     #[n(0)]
     pub destination: Destination,
-    /// Where the rate limit stands: see [`Gcra::due_us`].
+    /// Where the rate limit stands: see [`Allowance::due_us`].
     #[n(1)]
     pub due_us: u64,
     /// The destination asked for patience until then.
@@ -66,11 +69,18 @@ pub struct DestinationRow {
     /// Its breaker, unless that is closed.
     #[n(9)]
     pub tripped: Option<Tripped>,
+    /// What is used of its quotas.
+    #[n(10)]
+    pub used: Option<Vec<Used>>,
+    /// Its permits of shared limiters.
+    #[n(11)]
+    pub permits: Option<Vec<PermitsRow>>,
 }
 
 impl Target {
     pub(super) fn new(row: DestinationRow, now: Timestamp) -> Self {
         let mut target = Self {
+            permits: Permits::of(row.permits.as_ref()),
             row,
             queue: Queue::default(),
             lanes: BTreeMap::new(),
@@ -87,9 +97,9 @@ impl Target {
     /// Brings the queue's limits in line with the destination and its breaker.
     pub(super) fn limit(&mut self, now: Timestamp) {
         let destination = &self.row.destination;
-        let rate = destination
-            .rate
-            .map(|rate| Gcra::new(rate, self.row.due_us));
+        let quotas = destination.quotas.as_deref().unwrap_or_default();
+        let used = self.row.used.as_deref().unwrap_or_default();
+        let allowance = Allowance::new(destination.rate, quotas, self.row.due_us, used);
         let concurrency = match &self.row.tripped {
             _ if !self.is_usable() => 0,
             None => destination.concurrency as usize,
@@ -97,7 +107,7 @@ impl Target {
             // One call shows whether the destination is well again.
             Some(_) => 1,
         };
-        self.queue.limit(rate, concurrency);
+        self.queue.limit(allowance, concurrency);
         self.queue.hold(self.row.held_until);
     }
 
@@ -122,6 +132,10 @@ impl Target {
 
     /// Takes a job out of the queue and of what is known of waiting jobs.
     pub(super) fn dequeue(&mut self, now: Timestamp, job: &Job) {
+        if self.permits.are_in_use() {
+            self.permits.forget(job.id);
+            self.end_permit(job.id);
+        }
         self.queue.remove(now, job.id);
         if let Some(at) = job.new.expires_at {
             self.expiries.remove(&(at, job.id));
@@ -140,9 +154,13 @@ impl Target {
         let expiry = self.expiries.first().map(|(at, _)| *at);
         let closing = self.row.tripped.as_ref().map(|tripped| tripped.until);
         let closing = closing.filter(|at| {
-            *at > now && *at != FOR_EVER && self.queue.has_ready() && self.is_usable()
+            *at > now
+                && *at != FOR_EVER
+                && (self.queue.has_ready() || self.permits.are_in_use())
+                && self.is_usable()
         });
-        [self.queue.next_deadline(now), expiry, closing]
+        let permits = self.permits.next_deadline(now);
+        [self.queue.next_deadline(now), expiry, closing, permits]
             .into_iter()
             .flatten()
             .min()
@@ -150,7 +168,7 @@ impl Target {
 
     /// True if nothing can happen here by itself.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.waiting_and_leased() == (0, 0)
+        self.queue.waiting_and_leased() == (0, 0) && !self.permits.are_in_use()
     }
 
     /// What holds the whole destination back, in words.
@@ -179,6 +197,8 @@ impl Target {
         let until = self.queue.limited_until(now)?;
         let reason = if self.queue.held_until() > now {
             "patience asked for"
+        } else if destination.quotas.is_some() {
+            "rate limit or a quota"
         } else {
             "rate limit"
         };
@@ -275,6 +295,8 @@ pub(super) fn unconfigured(name: &Name) -> impl FnOnce() -> Target {
             superseded: 0,
             expired: 0,
             tripped: None,
+            used: None,
+            permits: None,
         };
         Target::new(row, Timestamp(0))
     }

@@ -37,6 +37,8 @@ pub(crate) struct Egress {
     pub(super) changed: BTreeSet<Name>,
     /// Destinations with jobs that wait or are under way. The others cost nothing.
     awake: BTreeSet<Name>,
+    /// True while the shard is being opened: what wants messages waits for the first tick.
+    pub(super) opening: bool,
 }
 
 /// Leases of deliveries belong to no peer: the engine has them.
@@ -59,6 +61,10 @@ impl Egress {
             counters.jobs_in_flight += leased as u64;
             counters.jobs_succeeded += target.row.succeeded;
             counters.jobs_dead += target.row.dead;
+            counters.jobs_superseded += target.row.superseded;
+            counters.jobs_expired += target.row.expired;
+            counters.lanes_blocked += target.queue.aside() as u64;
+            counters.breakers_open += u64::from(target.row.tripped.is_some());
         }
     }
 
@@ -123,9 +129,11 @@ impl Shard {
                 self.index_objects(io, name);
             }
         }
+        self.egress.opening = true;
         for name in &names {
             self.pump(io, name);
         }
+        self.egress.opening = false;
     }
 
     pub(super) fn put_destination(
@@ -158,6 +166,9 @@ impl Shard {
             .or_insert_with(unconfigured(&name));
         if destination.breaker.is_none() {
             target.row.tripped = None;
+        }
+        if target.row.destination.limiters != destination.limiters {
+            target.change_limiters();
         }
         target.row.destination = destination;
         target.limit(io.now);
@@ -205,7 +216,12 @@ impl Shard {
             target.limit(io.now);
         }
         while self.send_next(io, name) {}
-        let idle = self.egress.targets.get(name).is_none_or(Target::is_idle);
+        let target = self.egress.targets.get(name);
+        let mut idle = target.is_none_or(Target::is_idle);
+        if target.is_some_and(|target| target.permits.are_in_use()) {
+            self.settle_permits(io, name);
+            idle = self.egress.targets.get(name).is_none_or(Target::is_idle);
+        }
         if idle {
             self.egress.awake.remove(name);
         } else if !self.egress.awake.contains(name) {
@@ -222,6 +238,7 @@ impl Shard {
             return false;
         }
         let id = target.queue.peek().expect("one is ready");
+        let shares = target.row.destination.limiters.is_some();
         let mut job: Job = io
             .get(&self.keys.job(name, id))
             .expect("what is queued has a row");
@@ -238,6 +255,12 @@ impl Shard {
                 return true;
             }
         }
+        if shares {
+            let target = self.egress.targets.get_mut(name).expect("seen above");
+            if !target.take_permit(&job) {
+                return true;
+            }
+        }
         let token = self.next_token();
         let target = self.egress.targets.get_mut(name).expect("seen above");
         let destination = &target.row.destination;
@@ -246,8 +269,11 @@ impl Shard {
             .plus_ms(destination.timeout_ms.saturating_add(LEASE_GRACE_MS));
         let taken = target.queue.take(io.now, ENGINE, token, deadline);
         debug_assert_eq!(taken, Some(id), "the limits have admitted it");
-        if let Some(rate) = target.queue.rate() {
-            target.row.due_us = rate.due_us();
+        let allowance = target.queue.allowance();
+        if !allowance.is_unlimited() {
+            target.row.due_us = allowance.due_us().unwrap_or(target.row.due_us);
+            let quotas = target.row.destination.quotas.as_ref();
+            target.row.used = quotas.map(|_| allowance.used());
             self.egress.changed.insert(name.clone());
         }
         if let Some(objects) = &mut target.objects {
@@ -290,6 +316,12 @@ impl Shard {
             target.row.held_until = target.row.held_until.max(io.now.plus_ms(ms));
             target.queue.hold(target.row.held_until);
         }
+        if matches!(verdict, Verdict::Retry { .. })
+            && let Some(ms) = judgement.patience_ms
+        {
+            target.share_patience(&job.new.action, io.now.plus_ms(ms));
+        }
+        target.end_permit(id);
         if !matches!(verdict, Verdict::Pause | Verdict::Wait { .. }) {
             job.attempts += 1;
         }

@@ -15,7 +15,7 @@ use core::hash::Hasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// Every invariant that [`Shard::check`] looks at: name and meaning.
-pub const INVARIANTS: [(&str, &str); 9] = [
+pub const INVARIANTS: [(&str, &str); 10] = [
     (
         "RUN-COUNTS",
         "a run's counts of open tasks, timers and children are the numbers of its task, timer and child rows; its time-out and its start are timers too",
@@ -49,6 +49,10 @@ pub const INVARIANTS: [(&str, &str); 9] = [
         "accepted = delivered + dead + cancelled + waiting, for every destination; one job of a lane in flight, the first",
     ),
     (
+        "LIMITER-CONSERVED",
+        "what a shared limiter has granted is what its destinations have out",
+    ),
+    (
         "SCHEDULE-DUE",
         "a schedule that will fire is in the index under the time at which it does; fires wait for a run that is open, or for the end of a pause",
     ),
@@ -65,6 +69,9 @@ impl Shard {
         self.egress
             .check()
             .map_err(|detail| broken("JOB-CONSERVED", detail))?;
+        self.limiters
+            .check()
+            .map_err(|detail| broken("LIMITER-CONSERVED", detail))?;
         self.tasks
             .check()
             .map_err(|detail| broken("TASK-QUEUED", detail))?;

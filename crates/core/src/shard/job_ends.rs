@@ -56,6 +56,10 @@ impl Shard {
                 WhichJobs::Job(job) => self.release_job(io, &destination, job),
                 WhichJobs::Batch(batch) => self.release_batch(io, &destination, &batch),
             },
+            EgressOp::PutLimiter { limiter } => self.put_limiter(io, limiter),
+            EgressOp::ListLimiters => Ok(self.list_limiters(io)),
+            EgressOp::DescribeLimiter { name } => self.describe_limiter(io, &name),
+            EgressOp::DeleteLimiter { name } => self.delete_limiter(&name),
             EgressOp::SetBreaker { destination, open } => self.set_breaker(io, &destination, open),
         }
     }
@@ -202,6 +206,7 @@ impl Shard {
             && let Some(target) = self.egress.targets.get_mut(&name)
         {
             target.belts.forget(job);
+            target.permits.forget(job.id);
             target.queue.restore(job.id);
         }
     }

@@ -216,6 +216,9 @@ impl Shard {
         if let Some((obstacle, _)) = self.obstacle(io, target, job) {
             return Some(Name::from(obstacle.words));
         }
+        if let Some(words) = target.permit_in_words(io.now, job) {
+            return Some(Name::from(words));
+        }
         if job.attempts == 0 && job.ready_at > io.now {
             let ms = job.ready_at.since_ms(io.now);
             return Some(Name::from(format!("its time: not before {ms} ms from now")));

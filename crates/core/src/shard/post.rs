@@ -52,6 +52,24 @@ impl Shard {
             Message::CreateJobs { jobs, source } => {
                 self.create_jobs(io, jobs, Some(&source));
             }
+            Message::WantPermits {
+                destination,
+                action,
+                uses,
+                count,
+            } => self.want_permits(io, (destination, action), uses, count),
+            Message::Permits {
+                destination,
+                action,
+                uses,
+                count,
+                wait,
+            } => self.take_permits(io, &destination, action, (&uses, count), wait),
+            Message::PermitsDone {
+                destination,
+                action,
+                done,
+            } => self.permits_done(io, &(destination, action), &done),
             Message::StartRun {
                 start,
                 origin,

@@ -3,7 +3,7 @@
 use super::{Checked, check_name, check_payload, check_text};
 use crate::delivery::rules::{self, RULES_MAX};
 use trunkline_core::code::Code;
-use trunkline_core::egress::{Destination, NewJob};
+use trunkline_core::egress::{Destination, Limiter, LimiterUse, NewJob, Quota};
 use trunkline_core::ids::{ShardId, destination_shard};
 use trunkline_core::limits::{JOBS_PER_REQUEST_MAX, PAYLOAD_BYTES_MAX};
 use trunkline_core::peer::{EgressOp, Rejection, WhichJobs};
@@ -43,6 +43,10 @@ pub(super) fn check_destination(destination: &Destination) -> Checked {
     if destination.timeout_ms == 0 {
         return invalid("the time-out is at least 1 ms".into());
     }
+    if let Some(why) = destination.quotas.as_deref().and_then(wrong_quotas) {
+        return invalid(why.into());
+    }
+    check_uses(destination.limiters.as_deref().unwrap_or_default())?;
     if destination.rules.len() > RULES_MAX {
         return invalid(format!("a destination has at most {RULES_MAX} rules"));
     }
@@ -60,11 +64,85 @@ pub(super) fn shard_of(op: &EgressOp, shards: u16) -> Option<ShardId> {
         EgressOp::ReleaseLane { destination, .. }
         | EgressOp::ReleaseJobs { destination, .. }
         | EgressOp::SetBreaker { destination, .. } => Some(destination_shard(destination, shards)),
+        // Shared limiters live on the first shard, all of them.
+        EgressOp::PutLimiter { .. }
+        | EgressOp::ListLimiters
+        | EgressOp::DescribeLimiter { .. }
+        | EgressOp::DeleteLimiter { .. } => Some(ShardId(0)),
     }
+}
+
+/// Quotas of one limiter or destination.
+const QUOTAS_MAX: usize = 8;
+/// Shared limiters that one destination uses.
+const USES_MAX: usize = 16;
+
+fn check_limiter(limiter: &Limiter) -> Checked {
+    check_name("the limiter", &limiter.name)?;
+    let invalid = |detail: &str| Err(Rejection::new(Code::LimiterInvalid, detail));
+    if limiter
+        .rate
+        .is_some_and(|rate| rate.per_second == 0 || rate.burst == 0)
+    {
+        return invalid("a rate has at least 1 call a second and a burst of at least 1");
+    }
+    if limiter.concurrency == Some(0) {
+        return invalid("the concurrency is at least 1");
+    }
+    match limiter.quotas.as_deref().and_then(wrong_quotas) {
+        Some(why) => invalid(why),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with quotas.
+fn wrong_quotas(quotas: &[Quota]) -> Option<&'static str> {
+    if quotas.len() > QUOTAS_MAX {
+        return Some("there are at most 8 quotas");
+    }
+    if quotas
+        .iter()
+        .any(|quota| quota.calls == 0 || quota.per_ms == 0)
+    {
+        return Some("a quota has at least 1 call in at least 1 ms");
+    }
+    let mut spans: Vec<u64> = quotas.iter().map(|quota| quota.per_ms).collect();
+    spans.sort_unstable();
+    spans.dedup();
+    (spans.len() < quotas.len()).then_some("two quotas have spans of the same length")
+}
+
+fn check_uses(uses: &[LimiterUse]) -> Checked {
+    let invalid = |detail: &str| Err(Rejection::new(Code::DestinationInvalid, detail));
+    if uses.len() > USES_MAX {
+        return invalid("a destination uses at most 16 shared limiters");
+    }
+    for (place, it) in uses.iter().enumerate() {
+        check_name("the limiter", &it.limiter)?;
+        if let Some(action) = &it.action {
+            check_name("the action", action)?;
+        }
+        if it.cost == 0 {
+            return invalid("a call costs at least 1");
+        }
+        let same = |other: &LimiterUse| {
+            other.limiter == it.limiter
+                && (other.action == it.action || other.action.is_none() || it.action.is_none())
+        };
+        if uses[..place].iter().any(same) {
+            return invalid("a limiter is used twice by the same jobs");
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn check_op(op: &EgressOp) -> Checked {
     match op {
+        EgressOp::PutLimiter { limiter } => check_limiter(limiter),
+        EgressOp::ListLimiters => Ok(()),
+        EgressOp::DescribeLimiter { name } | EgressOp::DeleteLimiter { name } => {
+            check_name("the limiter", name)
+        }
         EgressOp::SetBreaker { destination, .. } => check_name("the destination", destination),
         EgressOp::ReleaseLane {
             destination, lane, ..

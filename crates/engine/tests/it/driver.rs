@@ -13,19 +13,19 @@ use trunkline_core::time::Timestamp;
 use trunkline_engine::driver::{Batch, Driver, FRAME_COMMIT, Share};
 use trunkline_journal::{CrashPolicy, Disk, Journal, Options, RedbStore, SimDisk, Store};
 
-const SHARDS: u16 = 3;
-const PEER: PeerId = PeerId(7);
+pub(crate) const SHARDS: u16 = 3;
+pub(crate) const PEER: PeerId = PeerId(7);
 
-struct World {
-    disk: SimDisk,
+pub(crate) struct World {
+    pub(crate) disk: SimDisk,
     store: Arc<dyn Store>,
-    driver: Driver,
-    journal: Journal,
-    now: Timestamp,
+    pub(crate) driver: Driver,
+    pub(crate) journal: Journal,
+    pub(crate) now: Timestamp,
 }
 
 impl World {
-    fn open(disk: SimDisk, now: Timestamp) -> (Self, Batch) {
+    pub(crate) fn open(disk: SimDisk, now: Timestamp) -> (Self, Batch) {
         let share = Share {
             thread: 0,
             threads: 1,
@@ -53,7 +53,7 @@ impl World {
         (world, first)
     }
 
-    fn append(&mut self, batch: &Batch) {
+    pub(crate) fn append(&mut self, batch: &Batch) {
         for commit in &batch.commits {
             let body: &[u8] = &commit.body;
             self.journal
@@ -67,7 +67,7 @@ impl World {
         );
     }
 
-    fn step(&mut self, mut inputs: Vec<(ShardId, Input)>) -> Batch {
+    pub(crate) fn step(&mut self, mut inputs: Vec<(ShardId, Input)>) -> Batch {
         self.now = self.now.plus_ms(1);
         let mut offers = [Offer {
             peer: PEER,
@@ -90,7 +90,7 @@ impl World {
             .collect()
     }
 
-    fn checkpoint(&mut self) {
+    pub(crate) fn checkpoint(&mut self) {
         let frozen = self.driver.freeze().unwrap();
         assert!(
             frozen.position() <= self.journal.durable(),

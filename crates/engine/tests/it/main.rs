@@ -9,6 +9,7 @@ mod doors;
 mod driver;
 mod encrypted;
 mod life;
+mod limiters;
 mod player;
 mod work;
 
