@@ -9,10 +9,31 @@
 use crate::core::code::Code;
 use crate::problem::Problem;
 
+const UNKNOWN: &str = "`cursor` is not one that this server gave out";
+
 /// The cursor that goes on behind the item `after` of the list with these `filters`.
 #[must_use]
 pub fn write(after: u128, filters: &[Option<&str>]) -> String {
     format!("{after:032x}{:08x}", digest(filters))
+}
+
+/// The same for an item that takes two numbers to find.
+#[must_use]
+pub fn write_pair((first, second): (u128, u128), filters: &[Option<&str>]) -> String {
+    format!("{first:032x}{}", write(second, filters))
+}
+
+/// Where a cursor made by [`write_pair`] goes on.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_pair(text: &str, filters: &[Option<&str>]) -> Result<(u128, u128), Problem> {
+    let (first, rest) = text.split_at_checked(32).unwrap_or(("", text));
+    let second = read(rest, filters)?;
+    match u128::from_str_radix(first, 16) {
+        Ok(first) => Ok((first, second)),
+        Err(_) => Err(Problem::new(Code::CursorInvalid, UNKNOWN)),
+    }
 }
 
 /// Where the cursor `text` goes on.
@@ -22,7 +43,7 @@ pub fn write(after: u128, filters: &[Option<&str>]) -> String {
 pub fn read(text: &str, filters: &[Option<&str>]) -> Result<u128, Problem> {
     let refuse = |why: &str| Problem::new(Code::CursorInvalid, why);
     if text.len() != 40 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(refuse("`cursor` is not one that this server gave out"));
+        return Err(refuse(UNKNOWN));
     }
     let (after, of) = text.split_at(32);
     let number = |hex| u128::from_str_radix(hex, 16).expect("hex digits were checked above");

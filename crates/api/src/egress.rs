@@ -1,6 +1,7 @@
-//! Egress as users see it: [destinations](destination), their [judging rules](rule), what makes them [connectors](connector), and
-//! [jobs](job).
+//! Egress as users see it: [destinations](destination), their [judging rules](rule), what makes them [connectors](connector), [jobs](job), and
+//! what is done to [many of them](bulk).
 
+pub mod bulk;
 pub mod care;
 pub mod connector;
 pub mod destination;
@@ -9,6 +10,10 @@ pub mod limiter;
 pub mod rule;
 pub mod taken;
 
+pub use bulk::{
+    EnableDestination, JobFilterBody, LaneBody, LanePage, LaneQuery, ObjectHistory, ObjectQuery,
+    ReplayJob, Replayed, StartJobBulk,
+};
 pub use care::{BreakerBody, CoalesceBody, Switch};
 pub use connector::{BATCH_MAX, ConnectorBody, ResolveBody};
 pub use destination::{

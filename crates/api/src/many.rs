@@ -3,7 +3,7 @@
 use crate::core::code::Code;
 use crate::core::ids::Nonce;
 use crate::core::payload::{Name, Payload};
-use crate::core::peer::{Action, Bulk, BulkStatus, Fitness};
+use crate::core::peer::{Action, Bulk, BulkStatus, RunFilter, Work};
 use crate::filter::FilterBody;
 use crate::json::payload_of;
 use crate::name;
@@ -130,9 +130,11 @@ impl StartBulk {
     pub fn bulk(&self) -> Result<Bulk, Problem> {
         Ok(Bulk {
             id: name::name("id", &self.id)?,
-            filter: self.filter.filter()?,
-            // The id is as good as a nonce: whatever is repeated under it is the same.
-            action: self.run.action(nonce_of(&self.id))?,
+            work: Work::Runs {
+                filter: self.filter.filter()?,
+                // The id is as good as a nonce: whatever is repeated under it is the same.
+                action: self.run.action(nonce_of(&self.id))?,
+            },
             per_second: self.per_second,
         })
     }
@@ -140,9 +142,12 @@ impl StartBulk {
     /// The runs to which it can be done.
     ///
     /// # Errors
-    /// If the action is not usable.
-    pub fn fitness(&self) -> Result<Fitness, Problem> {
-        Ok(self.run.action(Nonce(0))?.fitness())
+    /// If the filter or the action is not usable.
+    pub fn meant(&self) -> Result<RunFilter, Problem> {
+        Ok(RunFilter {
+            fit_for: Some(self.run.action(Nonce(0))?.fitness()),
+            ..self.filter.filter()?
+        })
     }
 }
 
@@ -166,11 +171,11 @@ pub struct BulkBody {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
-    /// Runs that matched when it began.
+    /// Runs or jobs that matched when it began.
     pub expected: u64,
-    /// Runs to which it has been done.
+    /// Runs or jobs to which it has been done.
     pub done: u64,
-    /// Runs that refused.
+    /// Runs or jobs that refused.
     pub refused: u64,
     /// Why the first of them did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,10 +185,10 @@ pub struct BulkBody {
 impl BulkBody {
     /// One that was not begun.
     #[must_use]
-    pub fn dry(of: &StartBulk, count: u64) -> Self {
+    pub fn dry(id: &str, action: &str, count: u64) -> Self {
         Self {
-            id: of.id.clone(),
-            action: of.run.action.clone(),
+            id: id.to_owned(),
+            action: action.to_owned(),
             state: "dry_run".to_owned(),
             started_at: None,
             ended_at: None,

@@ -5,7 +5,7 @@
 //!
 //! [needs]: Needs
 
-use crate::core::peer::{EgressOp, Op};
+use crate::core::peer::{EgressOp, JobsOp, Op};
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -48,7 +48,7 @@ scopes! {
     2 Operate "operate",
     /// Create and cancel jobs.
     3 Egress "egress",
-    /// Put destinations and credentials.
+    /// Put destinations, limiters and credentials.
     4 EgressAdmin "egress:admin",
     /// Be a worker.
     5 Work "work",
@@ -99,7 +99,6 @@ impl Scope {
             | Op::Property { .. }
             | Op::DescribeDestination { .. }
             | Op::ListDestinations
-            | Op::Egress(EgressOp::ListLimiters | EgressOp::DescribeLimiter { .. })
             | Op::DescribeJob { .. }
             | Op::ListJobs { .. }
             | Op::Counters
@@ -109,6 +108,13 @@ impl Scope {
             | Op::AwaitMethod { .. }
             | Op::OpenTasks { .. }
             | Op::ReadEvents(_)
+            | Op::Jobs(
+                JobsOp::Count { .. }
+                | JobsOp::OfObject { .. }
+                | JobsOp::Lanes { .. }
+                | JobsOp::Figures { .. },
+            )
+            | Op::Egress(EgressOp::ListLimiters | EgressOp::DescribeLimiter { .. })
             | Op::DescribeSchedule { .. }
             | Op::ListSchedules { .. }
             | Op::BulkShow { .. }
@@ -128,6 +134,7 @@ impl Scope {
                 | EgressOp::ReleaseJobs { .. }
                 | EgressOp::SetBreaker { .. },
             )
+            | Op::Jobs(JobsOp::Correct { .. } | JobsOp::Enable { .. })
             | Op::CompleteTimers { .. }
             | Op::CancelTask { .. }
             | Op::RetryRun { .. }

@@ -1,6 +1,7 @@
 //! What the program understands on its command line.
 
 mod egress;
+mod jobs;
 mod many;
 mod reach;
 mod replay;
@@ -10,6 +11,7 @@ pub(crate) use egress::{
     ContractArgs, DeadLettersCommand, DestinationArgs, DestinationCommand, EgressCommand, JobArg,
     LimiterCommand, ReleaseCommand,
 };
+pub(crate) use jobs::{EnableArgs, JobCommand, JobsBulkArgs, JobsCommand};
 pub(crate) use many::{
     ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,
     RunListArgs, TaggedArgs,
@@ -174,6 +176,9 @@ pub(crate) struct ServerArgs {
     /// The size of a journal's segments, in bytes [default: 64 MiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) segment_bytes: Option<u64>,
+    /// Destinations that have metrics of their own, 12 series each: those with the most work
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) metrics_destinations: usize,
     /// How long what is under way may take after SIGTERM, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub(crate) grace_ms: u64,

@@ -1,4 +1,4 @@
-//! `trunkline bulk …`: doing something to many runs, and watching it.
+//! `trunkline bulk …`: doing something to many runs, and watching what is done to many runs or jobs.
 
 use crate::args::{BulkCommand, BulkStartArgs};
 use crate::client::{Client, encoded};
@@ -66,7 +66,10 @@ fn start(args: &BulkStartArgs, client: &Client, out: &mut dyn Write) -> Result<(
 }
 
 /// Asks until the operation has ended; on a terminal with a bar.
-fn until_ended(first: &BulkBody, client: &Client) -> Result<crate::client::Answer, Failure> {
+pub(crate) fn until_ended(
+    first: &BulkBody,
+    client: &Client,
+) -> Result<crate::client::Answer, Failure> {
     let path = path(&first.id);
     let mut terminal = io::stderr();
     let is_watched = terminal.is_terminal();
@@ -97,16 +100,21 @@ fn bar(bulk: &BulkBody) -> String {
     format!("[{bar}] {} of {}", grouped(seen), grouped(whole))
 }
 
-fn tell(bulk: &BulkBody, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn tell(bulk: &BulkBody, out: &mut dyn Write) -> Result<(), Failure> {
     let BulkBody { id, action, .. } = bulk;
+    let what = if action.ends_with("_jobs") {
+        "jobs"
+    } else {
+        "runs"
+    };
     if bulk.state == "dry_run" {
         let count = grouped(bulk.expected);
-        writeln!(out, "{action}: {count} runs match, and nothing was done")?;
+        writeln!(out, "{action}: {count} {what} match, and nothing was done")?;
         return Ok(());
     }
     writeln!(
         out,
-        "{id}: {action}, {}: {} of {} runs done, {} refused",
+        "{id}: {action}, {}: {} of {} {what} done, {} refused",
         bulk.state,
         grouped(bulk.done),
         grouped(bulk.expected),

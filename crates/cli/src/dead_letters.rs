@@ -1,13 +1,15 @@
 //! `trunkline dead-letters …`: jobs that used up their attempts. They are never dropped; a person decides.
 
 use crate::args::DeadLettersCommand;
-use crate::client::{Client, encoded, query};
-use crate::egress::{DEAD, destination_path, job_path, jobs};
+use crate::bulk;
+use crate::client::Client;
+use crate::egress::{DEAD, job_path, list_jobs};
 use crate::failure::Failure;
 use crate::numbers::grouped;
 use std::io::Write;
-use trunkline_api::core::code::Code;
-use trunkline_api::egress::JobPage;
+use std::time::{SystemTime, UNIX_EPOCH};
+use trunkline_api::egress::{JobFilterBody, StartJobBulk};
+use trunkline_api::many::BulkBody;
 
 /// Does what the command says.
 pub(crate) fn carry_out(
@@ -20,7 +22,7 @@ pub(crate) fn carry_out(
             destination,
             lane,
             page,
-        } => jobs(
+        } => list_jobs(
             &destination,
             Some(DEAD),
             lane.as_deref(),
@@ -46,6 +48,7 @@ pub(crate) fn carry_out(
     }
 }
 
+/// One bulk operation under a name of its own, watched until its end.
 fn replay_all(
     destination: &str,
     lane: Option<&str>,
@@ -53,50 +56,29 @@ fn replay_all(
     client: &Client,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    // All of them first: the list changes while they are replayed, and one may be dead again soon.
-    let path = format!("{}/jobs", destination_path(destination));
-    let mut dead = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let filter = query(&[
-            ("state", Some(DEAD)),
-            ("lane", lane),
-            ("limit", Some("1000")),
-            ("cursor", cursor.as_deref()),
-        ]);
-        let page: JobPage = client.get(&format!("{path}{filter}"))?.read()?;
-        let jobs = page.jobs.into_iter();
-        dead.extend(jobs.map(|job| (job.lane, job.lane_sequence, job.id)));
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_us = now.map_or(0, |since| since.as_micros());
+    let request = StartJobBulk {
+        id: format!("replay-all-{destination}-{now_us}-{}", std::process::id()),
+        filter: JobFilterBody {
+            destination: Some(destination.to_owned()),
+            lane: lane.map(str::to_owned),
+            ..JobFilterBody::default()
+        },
+        action: "replay".to_owned(),
+        per_second: None,
+        dry_run,
+    };
+    let begun: BulkBody = client.post("/v1/egress/jobs/bulk", &request)?.read()?;
     if dry_run {
-        writeln!(out, "{} dead letters", grouped(dead.len() as u64))?;
+        writeln!(out, "{} dead letters", grouped(begun.expected))?;
         return Ok(());
     }
-    // Within a lane they go back in their old order.
-    dead.sort();
-    let mut replayed = 0;
-    for (_, _, id) in &dead {
-        match client.post_nothing(&format!("{path}/{}/replay", encoded(id))) {
-            Ok(_) => replayed += 1,
-            // Somebody else was faster, which is as good.
-            Err(Failure::Coded {
-                code: Code::JobNotDead | Code::JobNotFound | Code::JobSettled,
-                ..
-            }) => {}
-            Err(failure) => {
-                writeln!(out, "{} replayed before that", grouped(replayed))?;
-                return Err(failure);
-            }
-        }
-    }
+    let ended: BulkBody = bulk::until_ended(&begun, client)?.read()?;
     writeln!(
         out,
         "{} dead letters will be delivered again",
-        grouped(replayed)
+        grouped(ended.done)
     )?;
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! `trunkline egress …`: destinations and their jobs.
 
 mod belts;
+mod jobs;
+mod lanes;
 mod limiters;
 
 use crate::args::{
-    ContractArgs, DestinationArgs, DestinationCommand, EgressCommand, JobArg, PageArgs,
+    ContractArgs, DestinationArgs, DestinationCommand, EgressCommand, JobArg, JobCommand,
+    JobsCommand, PageArgs,
 };
 use crate::client::{Client, encoded, query};
 use crate::connector::manifest_of;
@@ -40,19 +43,36 @@ pub(crate) fn carry_out(
             }
             Ok(())
         }
-        EgressCommand::Jobs {
+        EgressCommand::Destination(DestinationCommand::Enable(args)) => {
+            jobs::enable(&args, client, out)
+        }
+        EgressCommand::Jobs(args) => match args.command {
+            Some(JobsCommand::Cancel(args)) => jobs::many("cancel", args, client, out),
+            Some(JobsCommand::Replay(args)) => jobs::many("replay", args, client, out),
+            None => list_jobs(
+                args.destination.as_deref().unwrap_or_default(),
+                args.state.as_deref(),
+                args.lane.as_deref(),
+                &args.page,
+                client,
+                out,
+            ),
+        },
+        EgressCommand::Lanes {
             destination,
-            state,
-            lane,
+            after,
+            limit,
+            json,
+        } => lanes::lanes(&destination, (after.as_deref(), limit), json, client, out),
+        EgressCommand::Object {
+            object_type,
+            object_id,
+            destination,
             page,
-        } => jobs(
-            &destination,
-            state.as_deref(),
-            lane.as_deref(),
-            &page,
-            client,
-            out,
-        ),
+        } => {
+            let object = (object_type.as_str(), object_id.as_str());
+            lanes::object(object, destination.as_deref(), &page, client, out)
+        }
         EgressCommand::Limiter(command) => limiters::carry_out(command, client, out),
         EgressCommand::Release(what) => belts::release(what, client, out),
         EgressCommand::Breaker { destination, to } => {
@@ -61,7 +81,16 @@ pub(crate) fn carry_out(
             writeln!(out, "the breaker of {destination} is {state}")?;
             Ok(())
         }
-        EgressCommand::Job { job, json } => {
+        EgressCommand::Job {
+            command: Some(JobCommand::Replay { job, payload }),
+            ..
+        } => jobs::replay(&job, payload.as_deref(), client, out),
+        EgressCommand::Job {
+            command: None,
+            job,
+            json,
+        } => {
+            let job = job.unwrap_or_default();
             let answer = client.get(&job_path(&job))?;
             if json {
                 writeln!(out, "{}", answer.text())?;
@@ -191,6 +220,7 @@ fn put(args: DestinationArgs, client: &Client, out: &mut dyn Write) -> Result<()
         },
         breaker: args.breaker.then_some(Switch::Is(true)),
         coalesce: args.coalesce.then_some(Switch::Is(true)),
+        lane_by: args.lane_by,
         quotas: args.quotas,
         limiters: args.limiters,
         paused: args.paused,
@@ -270,6 +300,9 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
     if let Some(credential) = &destination.credential {
         writeln!(out, "  credential   {credential}")?;
     }
+    if let Some(expression) = &destination.lane_by {
+        writeln!(out, "  lanes        by {expression}")?;
+    }
     for rule in &destination.rules {
         writeln!(out, "  rule         {}: {}", then(rule), rule.when)?;
     }
@@ -304,7 +337,7 @@ fn describe(destination: &DestinationBody, out: &mut dyn Write) -> io::Result<()
 }
 
 /// Lists jobs of a destination.
-pub(crate) fn jobs(
+pub(crate) fn list_jobs(
     destination: &str,
     state: Option<&str>,
     lane: Option<&str>,
@@ -392,6 +425,9 @@ fn describe_job(job: &JobBody, out: &mut dyn Write) -> io::Result<()> {
             date(attempt.at),
             shortened(&attempt.error, 100)
         )?;
+    }
+    if let Some(first) = &job.replay_of {
+        writeln!(out, "  instead of   {first}, with another body")?;
     }
     if let Some(other) = &job.superseded_by {
         writeln!(out, "  replaced by  {other}")?;

@@ -91,6 +91,7 @@ pub(crate) fn server(args: &ServerArgs, out: &mut dyn Write) -> Result<(), Failu
         },
         tenants: Some(engine.clone()),
         tenants_max: args.tenants_max,
+        metrics_destinations: args.metrics_destinations,
         ..Config::default()
     };
     let banner = |out: &mut dyn Write, url: &str| writeln!(out, "listening on {url}");

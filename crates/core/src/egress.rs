@@ -11,11 +11,13 @@ use minicbor::{Decode, Encode};
 mod breaker;
 mod coalesce;
 mod connector;
+mod lane;
 mod limit;
 
 pub use breaker::Breaker;
 pub use coalesce::Coalesce;
 pub use connector::{Connector, ErrorClass, ItemFailure, Resolve};
+pub use lane::{LaneBy, NO_LANE, NoLanes};
 pub use limit::{Limiter, LimiterUse, Quota};
 
 /// A job as its creator describes it: to where, what, and in which order.
@@ -24,7 +26,7 @@ pub struct NewJob {
     /// The destination's name.
     #[n(0)]
     pub destination: Name,
-    /// The ordering key: jobs of one lane arrive in the order of their creation, one at a time.
+    /// The ordering key: jobs of one lane arrive in the order of their creation, one at a time. [`NO_LANE`] names none.
     #[n(1)]
     pub lane: Name,
     /// What kind of object it is about, such as `stock`.
@@ -66,7 +68,7 @@ impl Default for NewJob {
     fn default() -> Self {
         Self {
             destination: Name::from(""),
-            lane: Name::from("default"),
+            lane: Name::from(NO_LANE),
             object_type: Name::from("object"),
             action: Name::from("update"),
             object_ids: Vec::new(),
@@ -166,6 +168,9 @@ pub struct Job {
     /// The job that has taken its place.
     #[n(11)]
     pub superseded_by: Option<JobId>,
+    /// The dead letter that it was first made of, with another body.
+    #[n(12)]
+    pub replay_of: Option<JobId>,
     /// Its number among the jobs of its destination, if it is one of a batch.
     #[n(13)]
     pub number: Option<u64>,
@@ -283,6 +288,9 @@ pub struct Destination {
     /// Whether a newer job about an object takes the place of an older one; absent: never.
     #[n(11)]
     pub coalesce: Option<Coalesce>,
+    /// Which lane a job has that names none: an expression over `job`; absent: the lane `default`.
+    #[n(14)]
+    pub lane_by: Option<Name>,
     /// How many calls there may be in spans of time.
     #[n(12)]
     pub quotas: Option<Vec<Quota>>,
@@ -436,6 +444,7 @@ impl Default for Destination {
             rules: Vec::new(),
             breaker: None,
             coalesce: None,
+            lane_by: None,
             quotas: None,
             limiters: None,
             credential: None,

@@ -23,6 +23,7 @@
 mod bulk;
 mod egress;
 mod filter;
+mod jobs;
 mod kept;
 mod method;
 mod op;
@@ -40,9 +41,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
-pub use bulk::{Bulk, BulkState, BulkStatus};
+pub use bulk::{Bulk, BulkState, BulkStatus, JobWork, Work};
 pub use egress::{EgressOp, LimiterStatus, WhichJobs};
 pub use filter::{Action, Fitness, RunFilter};
+pub use jobs::{
+    Backlog, BreakerState, DestinationFigures, JobAction, JobFilter, JobPlace, JobsOp, LaneStatus,
+    Moment,
+};
 pub use kept::{Keep, Kept};
 pub use method::{CallMethod, WhichTimers};
 pub use op::Op;

@@ -29,6 +29,7 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 mod along;
+mod lines;
 
 /// A scheduling index over messages with the keys `K`.
 #[derive(Debug)]

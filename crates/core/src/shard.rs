@@ -2,7 +2,7 @@
 //!
 //! Inputs come in one at a time through [`Shard::handle`]; what changed goes out as rows, what is to be done as effects. The
 //! machines are in files of their own: [`runs`] (start, signal, cancel, look at), [`turns`] (a run moves on), [`history`],
-//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`mail`] (messages between shards), [`sweep`] (retention),
+//! [`hot`] (runs in memory), [`tags`] (the index), [`lists`], [`many`] and [`bulk`] (what is done to many runs, and to many jobs), [`rewind`] and [`cut`] (retry, fork), [`methods`] (calls of runs' methods), [`queries`], [`tasks`], [`timers`], [`egress`] (destinations and deliveries), [`jobs`], [`laning`], [`replays`], [`egress_lists`], [`mail`] (messages between shards), [`sweep`] (retention),
 //! [`feed`] (the event feed), and [`schedules`] (runs by the clock).
 //!
 //! Two kinds of state live here. *Rows* survive: they are written when a batch is [sealed](Shard::seal) or as things happen.
@@ -16,6 +16,7 @@ mod continues;
 mod cut;
 mod destination;
 mod egress;
+mod egress_lists;
 mod feed;
 mod history;
 mod hot;
@@ -25,6 +26,7 @@ mod jobs;
 mod judging;
 mod keeping;
 mod kinship;
+mod laning;
 mod letting_go;
 mod limiters;
 mod lingering;
@@ -38,6 +40,7 @@ mod permits;
 mod post;
 mod queries;
 mod relatives;
+mod replays;
 mod rewind;
 mod runs;
 mod schedules;
@@ -52,6 +55,7 @@ mod timers;
 mod turns;
 mod workflows;
 
+use crate::egress::{LaneBy, NoLanes};
 use crate::feed::FeedSettings;
 use crate::ids::{CommandId, PeerId, RunKey, ShardId, Token};
 use crate::input::{Input, Message};
@@ -64,6 +68,7 @@ use crate::row::{Keys, Rows};
 use crate::time::Timestamp;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::sync::Arc;
 use minicbor::{Decode, Encode};
 
 pub use breaking::Tripped;
@@ -88,6 +93,8 @@ pub struct Settings {
     pub idle_runs_max: usize,
     /// How the event feed is kept.
     pub feed: FeedSettings,
+    /// Who evaluates the expressions of lanes.
+    pub lane_by: Arc<dyn LaneBy>,
 }
 
 impl Default for Settings {
@@ -97,6 +104,7 @@ impl Default for Settings {
             retention_ms: 24 * 3_600_000,
             idle_runs_max: 50_000,
             feed: FeedSettings::default(),
+            lane_by: Arc::new(NoLanes),
         }
     }
 }
@@ -287,6 +295,7 @@ impl Shard {
             | Op::ReplayJob { .. }
             | Op::CancelJob { .. }) => self.request_about_jobs(io, op),
             Op::Egress(op) => self.request_about_egress(io, op),
+            Op::Jobs(op) => self.request_about_many_jobs(io, op),
             Op::PutSchedule { schedule, paused } => self.put_schedule(io, *schedule, paused),
             Op::DescribeSchedule { name, upcoming } => self.describe_schedule(&name, upcoming),
             Op::ListSchedules { after, limit } => Ok(self.list_schedules(after.as_ref(), limit)),

@@ -5,6 +5,7 @@
 //! unusable command pauses its run with the reason, a result that is too large becomes a failure of its task.
 
 mod egress;
+mod jobs;
 mod many;
 mod schedules;
 mod tasks;
@@ -21,7 +22,7 @@ use trunkline_core::limits::{
     NAME_BYTES_MAX, PAGE_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX, TURN_COMMANDS_MAX,
 };
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{FromPeer, Op, QueryAnswer, Rejection, TurnDone};
+use trunkline_core::peer::{FromPeer, JobsOp, Op, QueryAnswer, Rejection, TurnDone};
 
 /// A request that was let in.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ fn check_state(node: &Node, op: &Op) -> Checked {
             | Op::CreateJobs { .. }
             | Op::ReplayJob { .. }
             | Op::PutDestination { .. }
+            | Op::Jobs(JobsOp::Correct { .. } | JobsOp::Enable { .. })
             | Op::PutSchedule { .. }
             | Op::TriggerSchedule { .. }
             | Op::BackfillSchedule { .. }
@@ -150,6 +152,7 @@ fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
             destination: to, ..
         } => destination(to),
         Op::Egress(op) => egress::shard_of(op, shards),
+        Op::Jobs(op) => jobs::shard_of(op, shards),
         Op::PutSchedule { schedule, .. } => Some(schedule_shard(&schedule.name, shards)),
         Op::DescribeSchedule { name, .. }
         | Op::DeleteSchedule { name }
@@ -231,6 +234,7 @@ fn check(op: &Op) -> Checked {
         | Op::ReplayJob { destination, .. }
         | Op::CancelJob { destination, .. } => check_name("the destination", destination),
         Op::Egress(op) => egress::check_op(op),
+        Op::Jobs(op) => jobs::check(op),
         Op::ListRuns(filter) | Op::Count(filter) => many::check_filter(filter),
         Op::PutSchedule { schedule, .. } => schedules::check(schedule),
         Op::DescribeSchedule { name, .. }

@@ -41,6 +41,8 @@ mod feed;
 pub mod filter;
 mod health;
 mod inbox;
+mod jobs;
+mod lanes;
 mod list;
 mod mailbox;
 mod many;

@@ -143,6 +143,7 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
         Op::BulkStart { bulk, .. } => many::bulk_start(node, bulk).await,
         Op::BulkShow { .. } | Op::BulkCancel { .. } => many::bulk(node, &op).await,
         Op::BulkList => many::bulks(node).await,
+        Op::Jobs(op) => crate::jobs::ask_all(node, op).await,
         Op::PutDestination { destination } => {
             crate::credentials::put_destination(node, destination).await
         }

@@ -1,12 +1,13 @@
 //! Requests about many runs, and forks, which concern two shards: the engine asks one shard after the other.
 
+use crate::jobs;
 use crate::list::{ask, ask_each, unexpected};
 use crate::node::Node;
 use trunkline_core::code::Code;
 use trunkline_core::ids::{CommandId, Nonce, RunId, ShardId};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{
-    Action, Bulk, BulkState, BulkStatus, OnConflict, Op, Rejection, Reply, RunFilter, Start,
+    Action, Bulk, BulkState, BulkStatus, OnConflict, Op, Rejection, Reply, RunFilter, Start, Work,
 };
 
 type Answer = Result<Reply, Rejection>;
@@ -135,19 +136,32 @@ async fn history(node: &Node, home: ShardId, run: &RunId) -> Result<Vec<Payload>
     }
 }
 
-/// Begins each shard's part of a bulk operation, with the number of runs that it will meet.
+/// Begins each shard's part of a bulk operation, with the number of runs or jobs that it will meet.
 pub(crate) async fn bulk_start(node: &Node, bulk: Bulk) -> Answer {
-    let filter = RunFilter {
-        fit_for: Some(bulk.action.fitness()),
-        ..bulk.filter.clone()
-    };
     let mut parts = Vec::new();
-    for shard in (0..node.shards).map(ShardId) {
-        let expected = count_in(node, shard, &filter).await?;
+    for shard in shards_of(node, &bulk.work) {
+        let expected = match &bulk.work {
+            Work::Runs { filter, action } => {
+                let filter = RunFilter {
+                    fit_for: Some(action.fitness()),
+                    ..filter.clone()
+                };
+                count_in(node, shard, &filter).await?
+            }
+            Work::Jobs(work) => jobs::count_in(node, shard, &work.filter, work.action).await?,
+        };
         let bulk = bulk.clone();
         parts.push(ask(node, shard, Op::BulkStart { bulk, expected }).await?);
     }
     sum(parts)
+}
+
+/// The shards that have a part of a bulk operation.
+fn shards_of(node: &Node, work: &Work) -> Vec<ShardId> {
+    match work {
+        Work::Jobs(work) => jobs::shards_of(node, work.filter.destination.as_ref()),
+        Work::Runs { .. } => (0..node.shards).map(ShardId).collect(),
+    }
 }
 
 /// Asks all shards about one bulk operation. One that crashed into its start may be unknown to some of them.

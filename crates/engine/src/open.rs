@@ -11,6 +11,7 @@ use crate::driver::{Batch, Driver, Share};
 use crate::error::OpenError;
 use crate::feed::Feed;
 use crate::filter::FilteredStore;
+use crate::lanes::Lanes;
 use crate::node::{Bounds, Node};
 use crate::scribe::Scribe;
 use crate::thread::ShardThread;
@@ -20,6 +21,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use trunkline_core::code::Code;
+use trunkline_core::egress::LaneBy;
 use trunkline_core::feed::FeedSettings;
 use trunkline_core::peer::Kept;
 use trunkline_core::shard::Settings;
@@ -173,6 +175,7 @@ fn recover_all(
     shards: u16,
     threads: u16,
 ) -> Result<Vec<Recovered>, OpenError> {
+    let lanes: Arc<dyn LaneBy> = Arc::new(Lanes::default());
     std::thread::scope(|scope| {
         let recoveries: Vec<_> = (0..threads)
             .map(|thread| {
@@ -187,6 +190,7 @@ fn recover_all(
                             retention_ms: config.events_retention_ms,
                             bytes_max: config.events_bytes_max / u64::from(shards),
                         },
+                        lane_by: Arc::clone(&lanes),
                     },
                 };
                 scope.spawn(move || recover(folder, config, node, share))

@@ -3,7 +3,7 @@
 use trunkline_core::egress::{Delivery, NewJob};
 use trunkline_core::entry::{Command, Outcome};
 use trunkline_core::input::{Input, Message};
-use trunkline_core::peer::{FromPeer, Op, QueryAnswer, Reply, Start, ToPeer, TurnDone};
+use trunkline_core::peer::{FromPeer, JobsOp, Op, QueryAnswer, Reply, Start, ToPeer, TurnDone};
 
 /// What any message takes, beside its payloads.
 const BASE_BYTES: usize = 256;
@@ -66,6 +66,7 @@ fn of_op(op: &Op) -> usize {
         Op::StartForked { chunks, .. } => chunks.iter().map(|chunk| chunk.len()).sum(),
         Op::Query(query) => query.input.len(),
         Op::CreateJobs { jobs } => jobs.iter().map(|(_, job)| of_job(job)).sum(),
+        Op::Jobs(JobsOp::Correct { body, .. }) => body.len(),
         _ => 0,
     }
 }
@@ -148,7 +149,9 @@ fn of_reply(reply: &Reply) -> usize {
         Reply::Events { events, .. } => events.iter().map(|event| event.what.bytes()).sum(),
         Reply::Destinations(all) => 512 * all.len(),
         Reply::Job { job, .. } => of_job(&job.new),
-        Reply::JobList { jobs, .. } => jobs.iter().map(|job| of_job(&job.new)).sum(),
+        Reply::JobList { jobs, .. } | Reply::ObjectJobs { jobs, .. } => {
+            jobs.iter().map(|job| of_job(&job.new)).sum()
+        }
         _ => 0,
     }
 }

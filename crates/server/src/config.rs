@@ -39,6 +39,8 @@ pub struct Config {
     pub tenants: Option<EngineConfig>,
     /// How many tenants there may be beside the default one.
     pub tenants_max: usize,
+    /// Destinations that have metrics of their own: those with the most work.
+    pub metrics_destinations: usize,
     /// How long what is under way may take once the server has been told to stop.
     pub grace: Duration,
 }
@@ -62,6 +64,7 @@ impl Default for Config {
             admin_token: None,
             tenants: None,
             tenants_max: 64,
+            metrics_destinations: 50,
             grace: Duration::from_secs(10),
         }
     }

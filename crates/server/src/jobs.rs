@@ -2,21 +2,22 @@
 
 use crate::answer::{Answer, Refusal, done, json, json_with};
 use crate::app::{App, unexpected};
-use crate::input::{Asked, Names, Unread};
+use crate::input::{Asked, Names, Optional, Unread};
 use crate::nonce;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use trunkline_api::core::code::Code;
 use trunkline_api::core::egress::{NewJob, Taken};
 use trunkline_api::core::ids::JobId;
 use trunkline_api::core::limits::JOBS_PER_REQUEST_MAX;
 use trunkline_api::core::payload::Name;
-use trunkline_api::core::peer::{Op, Reply};
+use trunkline_api::core::peer::{JobsOp, Op, Reply};
 use trunkline_api::egress::{
-    JobBody, JobPage, JobQuery, JobTaken, JobsAccepted, JobsOfDestination, NewJobBody, job_id_of,
-    state_of,
+    JobBody, JobPage, JobQuery, JobTaken, JobsAccepted, JobsOfDestination, NewJobBody, ReplayJob,
+    Replayed, job_id_of, state_of,
 };
+use trunkline_api::json::payload_of;
 use trunkline_api::name::name;
 use trunkline_api::problem::Problem;
 use trunkline_api::{cursor, json as json_body, run};
@@ -179,10 +180,25 @@ pub(crate) async fn show(
 pub(crate) async fn replay(
     State(app): State<Arc<App>>,
     Names((called, id)): Names<(String, String)>,
+    headers: HeaderMap,
+    Optional(request): Optional<ReplayJob>,
 ) -> Answer {
     let (destination, job) = named(&called, &id)?;
-    app.tell(Op::ReplayJob { destination, job }).await?;
-    done()
+    let Some(body) = &request.body else {
+        app.tell(Op::ReplayJob { destination, job }).await?;
+        return done();
+    };
+    let new = JobId(nonce::of_request(&headers, &format!("replay {called}/{job}"))?.0);
+    let op = JobsOp::Correct {
+        destination,
+        job,
+        id: new,
+        body: payload_of("body", body)?,
+    };
+    app.tell(Op::Jobs(op)).await?;
+    json(&Replayed {
+        id: new.to_string(),
+    })
 }
 
 /// `POST …/jobs/{id}/cancel`

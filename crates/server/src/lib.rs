@@ -46,6 +46,7 @@ mod input;
 mod jobs;
 mod limiters;
 mod many;
+mod many_jobs;
 mod methods;
 mod metrics;
 mod nonce;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use trunkline_api::core::ids::CommandId;
 use trunkline_api::core::payload::Name;
-use trunkline_api::core::peer::{Op, Reply, RunFilter};
+use trunkline_api::core::peer::{Op, Reply};
 use trunkline_api::many::{ActedOn, ActionBody, BulkBody, BulkList, ForkRun, RetryRun, StartBulk};
 use trunkline_api::name;
 use trunkline_api::run::RunStarted;
@@ -102,12 +102,8 @@ pub(crate) async fn act_on_tagged(
 pub(crate) async fn start_bulk(State(app): State<Arc<App>>, Body(body): Body<StartBulk>) -> Answer {
     let bulk = body.bulk()?;
     if body.dry_run {
-        let filter = RunFilter {
-            fit_for: Some(body.fitness()?),
-            ..bulk.filter
-        };
-        return match app.ask(Op::Count(filter)).await? {
-            Reply::Counted { count, .. } => json(&BulkBody::dry(&body, count)),
+        return match app.ask(Op::Count(body.meant()?)).await? {
+            Reply::Counted { count, .. } => json(&BulkBody::dry(&body.id, &body.run.action, count)),
             other => Err(unexpected(&other).into()),
         };
     }
@@ -127,7 +123,7 @@ pub(crate) async fn cancel_bulk(State(app): State<Arc<App>>, Names(id): Names<St
     bulk_answer(&app, Op::BulkCancel { id }, StatusCode::OK).await
 }
 
-async fn bulk_answer(app: &App, op: Op, status: StatusCode) -> Answer {
+pub(crate) async fn bulk_answer(app: &App, op: Op, status: StatusCode) -> Answer {
     match app.ask(op).await? {
         Reply::Bulk(bulk) => json_with(status, &BulkBody::from(&bulk)),
         other => Err(unexpected(&other).into()),

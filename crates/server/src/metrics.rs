@@ -1,7 +1,8 @@
 //! Metrics in the text format of Prometheus, version 0.0.4, written by hand.
 //!
-//! Labels are made of names from the code, never of what clients send, but for the names of tenants, of which there are few: so
-//! the number of series is bounded. A tenant sees its own figures; those of all, by tenant, are for who may look at tenants.
+//! Labels are made of names from the code, never of what clients send, but for the names of tenants, of which there are few, and
+//! those of [`destinations`], which have a bound of their own: so the number of series is bounded. A tenant sees its own figures;
+//! those of all, by tenant, are for who may look at tenants.
 
 use crate::answer::{Answer, content_type};
 use crate::app::App;
@@ -20,6 +21,8 @@ use trunkline_api::core::peer::Counters;
 use trunkline_api::core::run::RunStatus;
 use trunkline_api::scope::Scope;
 use trunkline_engine::Stats;
+
+mod destinations;
 
 /// An operation and the status that it was answered with.
 type Kind = (&'static str, u16);
@@ -81,6 +84,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, pass: Pass) -> Answer {
     let mut text = Text(String::with_capacity(8 << 10));
     write_counters(&counters, &mut text);
     write_stats(&app.engine.stats(), &mut text);
+    destinations::write(&app, &mut text).await;
     app.requests.write(&mut text);
     if app.is_home() {
         process::write(&mut text);

@@ -4,7 +4,7 @@ use crate::answer::{Answer, Refusal, content_type};
 use crate::app::App;
 use crate::{
     access, belts, connect, credentials, destinations, events, explain, frame, health, jobs,
-    limiters, many, methods, metrics, runs, schedules, steering, tasks, tree, waiting,
+    limiters, many, many_jobs, methods, metrics, runs, schedules, steering, tasks, tree, waiting,
 };
 use axum::extract::Request;
 use axum::handler::Handler;
@@ -70,6 +70,10 @@ fn handler(operation: Operation, method: route::Method) -> MethodRouter<Arc<App>
         Operation::PutDestination => at(method, destinations::put),
         Operation::ShowDestination => at(method, destinations::show),
         Operation::CreateJobs => at(method, jobs::create),
+        Operation::StartJobBulk => at(method, many_jobs::start_bulk),
+        Operation::ShowObject => at(method, many_jobs::object),
+        Operation::EnableDestination => at(method, many_jobs::enable),
+        Operation::ListLanes => at(method, many_jobs::lanes),
         Operation::ListJobs => at(method, jobs::list),
         Operation::ShowJob => at(method, jobs::show),
         Operation::ReplayJob => at(method, jobs::replay),

@@ -81,8 +81,11 @@ async function drained() {
   }
 }
 
-/** Ships jobs for these objects: each in a lane of its own, so that changes of one object stay in order and calls are shared. */
-async function ship(type, ids, action = 'update') {
+/**
+ * Ships jobs for these objects: each in a lane of its own, so that changes of one object stay in order and calls are shared. What
+ * stands on a belt waits for the lower stages of its batch.
+ */
+async function ship(type, ids, action = 'update', belt = {}) {
   const job = (id) => ({
     destination: 'shop',
     lane: `${type}/${id}`,
@@ -90,6 +93,7 @@ async function ship(type, ids, action = 'update') {
     object_ids: [id],
     action,
     ...(action === 'delete' ? {} : { resolve: true }),
+    ...belt,
   });
   for (let from = 0; from < ids.length; from += 500) {
     await call('POST', '/v1/egress/jobs', ids.slice(from, from + 500).map(job));
@@ -118,12 +122,13 @@ await call('PUT', '/v1/egress/destinations/shop', {
   retry: { initial_ms: 200, max_ms: 2000 },
 });
 
-// Evening: the whole catalog, one belt after the other.
-for (const type of ['category', 'product', 'offer']) {
-  await ship(type, [...catalog[type].keys()]);
-  await drained();
-  say(`belt ${type}: ${catalog[type].size} shipped`);
+// Evening: the whole catalog at once, on three belts. Nobody waits for a belt to be empty: that is the stages' business.
+for (const [stage, type] of ['category', 'product', 'offer'].entries()) {
+  await ship(type, [...catalog[type].keys()], 'update', { batch: 'evening', stage });
 }
+say(`shipped on three belts: ${count()}`);
+await drained();
+say('the belts are empty');
 
 // Midnight: prices change, something is wrong with one of them, a product is dropped; and the connector and the server are killed.
 const shop = new Vendure(admin, {
@@ -149,10 +154,9 @@ say('the connector is back, and the lanes have drained');
 const dropped = [...catalog.product.keys()].at(-1);
 const of = skus.filter((sku) => catalog.offer.get(sku).product === dropped);
 of.forEach((sku) => catalog.offer.delete(sku));
-await ship('offer', of, 'delete');
-await drained();
 catalog.product.delete(dropped);
-await ship('product', [dropped], 'delete');
+await ship('offer', of, 'delete', { batch: 'drop', stage: 0 });
+await ship('product', [dropped], 'delete', { batch: 'drop', stage: 1 });
 await drained();
 say(`product ${dropped} and its offers are dropped`);
 

@@ -50,6 +50,9 @@ pub struct PutDestination {
     /// Whether a newer job about an object takes the place of an older one; absent: no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coalesce: Option<Switch<CoalesceBody>>,
+    /// Which lane a job has that names none: an expression (CEL) over `job`; absent: the lane `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane_by: Option<String>,
     /// The id of the credential that authenticates the calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
@@ -197,6 +200,7 @@ impl PutDestination {
             rules: self.rules.into_iter().map(Rule::from).collect(),
             breaker: care::breaker(self.breaker),
             coalesce: care::coalesce(self.coalesce),
+            lane_by: self.lane_by.map(Name::from),
             credential: self
                 .credential
                 .map(|id| name("credential", &id))
@@ -311,6 +315,9 @@ pub struct DestinationBody {
     pub breaker: Switch<BreakerBody>,
     /// Whether a newer job about an object takes the place of an older one.
     pub coalesce: Switch<CoalesceBody>,
+    /// Which lane a job has that names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane_by: Option<String>,
     /// The id of the credential that authenticates the calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
@@ -370,6 +377,7 @@ impl From<&DestinationStatus> for DestinationBody {
             rules: destination.rules.iter().map(RuleBody::from).collect(),
             breaker: care::shown(destination.breaker),
             coalesce: care::shown(destination.coalesce),
+            lane_by: destination.lane_by.as_ref().map(Name::to_string),
             credential: destination.credential.as_ref().map(Name::to_string),
             connector: destination.connector.as_ref().map(ConnectorBody::from),
             resolve: destination.resolve.as_ref().map(ResolveBody::from),

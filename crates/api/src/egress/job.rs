@@ -1,7 +1,7 @@
 //! Jobs: what is delivered, in which order, and where each stands.
 
 use crate::core::code::Code;
-use crate::core::egress::{Attempt, Job, JobState, NewJob, ObjectRef};
+use crate::core::egress::{Attempt, Job, JobState, NO_LANE, NewJob, ObjectRef};
 use crate::core::ids::JobId;
 use crate::core::limits::NAME_BYTES_MAX;
 use crate::core::payload::{Name, Payload};
@@ -21,8 +21,9 @@ pub const OBJECT_IDS_MAX: usize = 1_000;
 pub struct NewJobBody {
     /// The destination's name.
     pub destination: String,
-    /// The ordering key.
-    pub lane: String,
+    /// The ordering key; absent: what the destination's `lane_by` says, or the lane `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
     /// What kind of object it is about.
     pub object_type: String,
     /// What happened to it.
@@ -115,7 +116,7 @@ impl NewJobBody {
         let depends_on = depends_on.map(|list| list.iter().map(ObjectBody::read).collect());
         let job = NewJob {
             destination: name("destination", &self.destination)?,
-            lane: name("lane", &self.lane)?,
+            lane: name("lane", self.lane.as_deref().unwrap_or(NO_LANE))?,
             object_type: name("object_type", &self.object_type)?,
             action: name("action", &self.action)?,
             object_ids: self
@@ -203,6 +204,9 @@ pub struct JobBody {
     /// The job that took its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<String>,
+    /// The dead letter that it was first made of, with another body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<String>,
     /// What it waits for, in words; only when one job is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_on: Option<String>,
@@ -235,6 +239,7 @@ impl From<&Job> for JobBody {
             dedupe_key: job.new.dedupe_key.as_ref().map(Name::to_string),
             failed_attempts: job.failed.iter().flatten().map(AttemptBody::from).collect(),
             superseded_by: job.superseded_by.map(|id| id.to_string()),
+            replay_of: job.replay_of.map(|id| id.to_string()),
             blocked_on: None,
         }
     }

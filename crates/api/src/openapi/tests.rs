@@ -78,6 +78,85 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
     }
 }
 
+/// The members of an object, also those that are there twice.
+struct Members(Vec<(String, Self)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl<'de> serde::de::Visitor<'de> for Seen {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    members.push((members.len().to_string(), item));
+                }
+                Ok(Members(members))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Members, E> {
+                Ok(Members(Vec::new()))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Members, E> {
+                Ok(Members(Vec::new()))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Members, E> {
+                Ok(Members(Vec::new()))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Members, E> {
+                Ok(Members(Vec::new()))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Members, E> {
+                Ok(Members(Vec::new()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Members, E> {
+                Ok(Members(Vec::new()))
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+impl Members {
+    fn assert_unique(&self, place: &str) {
+        let mut seen = BTreeSet::new();
+        for (name, value) in &self.0 {
+            assert!(seen.insert(name), "{place}/{name} is there twice");
+            value.assert_unique(&format!("{place}/{name}"));
+        }
+    }
+}
+
+#[test]
+fn nothing_is_described_twice_under_one_name() {
+    let document: Members = serde_json::from_str(DOCUMENT).unwrap();
+    document.assert_unique("");
+}
+
 #[test]
 fn every_operation_of_the_api_says_how_it_is_refused() {
     for (path, item) in document()["paths"].as_object().unwrap() {

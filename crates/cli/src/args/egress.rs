@@ -1,6 +1,7 @@
 //! What the program understands of commands about destinations, jobs and dead letters.
 
 use super::PageArgs;
+use super::jobs::{EnableArgs, JobCommand, JobsArgs};
 use clap::{Args as ClapArgs, Subcommand};
 use trunkline_api::egress::{LimiterUseBody, QuotaBody, RuleBody};
 
@@ -9,16 +10,31 @@ pub(crate) enum EgressCommand {
     /// Create, list and show destinations
     #[command(subcommand)]
     Destination(DestinationCommand),
-    /// List jobs of a destination
-    Jobs {
+    /// List jobs of a destination, replay or cancel many
+    Jobs(Box<JobsArgs>),
+    /// List the lanes of a destination that have work, and what their first jobs wait for
+    Lanes {
         /// The destination
         destination: String,
-        /// Only in this state: pending, succeeded, dead, cancelled, superseded, expired or parked
+        /// Go on behind this lane
+        #[arg(long, value_name = "LANE")]
+        after: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        /// Print JSON
         #[arg(long)]
-        state: Option<String>,
-        /// Only of this lane
+        json: bool,
+    },
+    /// Show what happened to an object: all jobs about it that are kept, in order
+    Object {
+        /// What kind of object
+        object_type: String,
+        /// Which
+        object_id: String,
+        /// Only of this destination
         #[arg(long)]
-        lane: Option<String>,
+        destination: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -36,10 +52,13 @@ pub(crate) enum EgressCommand {
         #[arg(value_parser = ["open", "close"])]
         to: String,
     },
-    /// Show a job
+    /// Show a job, or replay it
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Job {
+        #[command(subcommand)]
+        command: Option<JobCommand>,
         #[command(flatten)]
-        job: JobArg,
+        job: Option<JobArg>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -110,7 +129,7 @@ pub(crate) enum ReleaseCommand {
 }
 
 /// A job on the command line.
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Debug, Default)]
 pub(crate) struct JobArg {
     /// The destination
     pub(crate) destination: String,
@@ -128,6 +147,8 @@ pub(crate) enum DestinationCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Let a paused destination be called again
+    Enable(EnableArgs),
     /// Show a destination and how its work stands
     Show {
         /// The destination
@@ -181,6 +202,9 @@ pub(crate) struct DestinationArgs {
     /// A newer update of an object takes the place of an older one that has not left
     #[arg(long)]
     pub(crate) coalesce: bool,
+    /// Which lane a job has that names none: an expression over `job`, such as `job.object_ids[0]` [default: the lane `default`]
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) lane_by: Option<String>,
     /// Calls in a span of time, as CALLS/SECONDS; may be given several times
     #[arg(long = "quota", value_name = "CALLS/SECONDS", value_parser = crate::egress::quota)]
     pub(crate) quotas: Vec<QuotaBody>,

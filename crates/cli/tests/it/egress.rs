@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// Creates a job as a program would; the command line has no command for it.
-fn create(to: SocketAddr, body: &str) {
+pub(crate) fn create(to: SocketAddr, body: &str) {
     let request = format!(
         "POST /v1/egress/jobs HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()

@@ -8,6 +8,7 @@ mod credentials;
 mod egress;
 mod events;
 mod folders;
+mod jobs;
 mod limiters;
 mod many;
 mod program;

@@ -3,6 +3,7 @@
 use super::bulk::Bulk;
 use super::egress::EgressOp;
 use super::filter::{Action, RunFilter};
+use super::jobs::JobsOp;
 use super::kept::Keep;
 use super::method::{CallMethod, WhichTimers};
 use super::query::AskQuery;
@@ -388,10 +389,10 @@ pub enum Op {
     /// Begin a bulk operation: `Reply::Bulk`. The engine asks each shard for its part.
     #[n(31)]
     BulkStart {
-        /// What, and to which runs.
+        /// What, and to which runs or jobs.
         #[n(0)]
         bulk: Bulk,
-        /// Runs that match now. The engine fills it in.
+        /// Runs or jobs that match now. The engine fills it in.
         #[n(1)]
         expected: u64,
     },
@@ -431,6 +432,9 @@ pub enum Op {
     /// What an operator decides about jobs, lanes and destinations.
     #[n(60)]
     Egress(#[n(0)] EgressOp),
+    /// What is asked about many jobs, and about lanes and objects.
+    #[n(81)]
+    Jobs(#[n(0)] JobsOp),
     /// The second half of `Fork`, for the shard of the new run. Only the engine asks for it.
     #[n(46)]
     StartForked {

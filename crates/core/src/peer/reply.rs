@@ -2,6 +2,7 @@
 
 use super::bulk::BulkStatus;
 use super::egress::LimiterStatus;
+use super::jobs::{DestinationFigures, JobPlace, LaneStatus};
 use super::task::TaskStatus;
 use crate::code::Code;
 use crate::egress::{Destination, Job, Taken};
@@ -211,6 +212,49 @@ pub enum Reply {
     /// How all bulk operations stand.
     #[n(26)]
     Bulks(#[n(0)] Vec<BulkStatus>),
+    /// How many jobs there are to which something can be done, as far as one look went.
+    #[n(54)]
+    JobsCounted {
+        /// So many.
+        #[n(0)]
+        count: u64,
+        /// Where to go on; absent at the end of the shard.
+        #[n(1)]
+        next: Option<JobPlace>,
+    },
+    /// Jobs about an object.
+    #[n(55)]
+    ObjectJobs {
+        /// The jobs. The engine has put them in order.
+        #[n(0)]
+        jobs: Vec<Job>,
+        /// Where to go on; absent at the end of the shard. From the engine: absent.
+        #[n(1)]
+        next: Option<JobPlace>,
+        /// True if there are more. Only from the engine.
+        #[n(2)]
+        more: bool,
+    },
+    /// Lanes of a destination.
+    #[n(56)]
+    Lanes {
+        /// The lanes, by name.
+        #[n(0)]
+        lanes: Vec<LaneStatus>,
+        /// Where to go on; absent at the end.
+        #[n(1)]
+        next: Option<Name>,
+    },
+    /// Figures of destinations.
+    #[n(57)]
+    Figures {
+        /// Those with the most work, the most first.
+        #[n(0)]
+        figures: Vec<DestinationFigures>,
+        /// How many destinations there are.
+        #[n(1)]
+        total: u64,
+    },
     /// The shared limiters.
     #[n(42)]
     Limiters(#[n(0)] Vec<LimiterStatus>),

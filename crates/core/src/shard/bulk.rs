@@ -1,7 +1,8 @@
-//! Bulk operations: something done to every run that a filter lets through, a slice at a time.
+//! Bulk operations: something done to every run, or every job, that a filter lets through, a slice at a time.
 //!
-//! Each shard has a row for its part. A slice acts on some runs and writes how far it got in the same commit, so a crash
-//! neither forgets a run nor acts on one twice. Runs started after the operation began are not meant, so it ends.
+//! Each shard has a row for its part. A slice acts on some and writes how far it got in the same commit, so a crash neither
+//! forgets one nor acts on one twice. What began after the operation did is not meant, so it ends. How runs are gone through is
+//! in [`of_runs`], how jobs are in [`of_jobs`].
 
 use super::Shard;
 use crate::code::Code;
@@ -9,7 +10,7 @@ use crate::ids::RunKey;
 use crate::io::{Io, decode};
 use crate::mutant::{self, Mutant};
 use crate::payload::Name;
-use crate::peer::{Bulk, BulkState, BulkStatus, Rejection, Reply, RunFilter};
+use crate::peer::{Bulk, BulkState, BulkStatus, Rejection, Reply, Work};
 use crate::row::Kind;
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
@@ -17,10 +18,13 @@ use alloc::format;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
+mod of_jobs;
+mod of_runs;
+
 /// Bulk operations that a shard keeps at once, under way or ended.
 const BULKS_MAX: usize = 1_000;
-/// Runs that one slice acts on.
-const SLICE_RUNS: u32 = 100;
+/// Runs or jobs that one slice acts on.
+const SLICE_MAX: u32 = 100;
 /// Slices in a second of an operation with a rate, if it is high enough.
 const SLICES_PER_SECOND: u64 = 10;
 
@@ -33,7 +37,7 @@ pub struct BulkRow {
     /// How it stands here.
     #[n(1)]
     pub status: BulkStatus,
-    /// Go on behind this run.
+    /// Go on behind this run. Jobs need none: those that have been acted on do not match any more.
     #[n(2)]
     pub after: Option<RunKey>,
     /// Not to be gone on with before.
@@ -45,6 +49,8 @@ pub struct BulkRow {
 #[derive(Debug, Default)]
 pub(crate) struct Bulks {
     rows: BTreeMap<Name, BulkRow>,
+    /// The jobs that those under way are about, as far as they are known.
+    plans: BTreeMap<Name, of_jobs::Plan>,
 }
 
 impl Bulks {
@@ -89,12 +95,13 @@ impl Shard {
             return Err(Rejection::new(Code::TooManyBulks, detail));
         }
         // The shards begin one after the other, so that together they keep to the rate from the start.
-        let stagger_ms = bulk.per_second.map_or(0, |rate| {
-            u64::from(self.id.0) * 1_000 / u64::from(rate.max(1))
-        });
+        let place = u64::from(self.id.0).min(shards_of(&bulk, self.settings.shards) - 1);
+        let stagger_ms = bulk
+            .per_second
+            .map_or(0, |rate| place * 1_000 / u64::from(rate.max(1)));
         let status = BulkStatus {
             id: bulk.id.clone(),
-            action: Name::from(bulk.action.as_str()),
+            action: Name::from(bulk.work.as_str()),
             state: BulkState::Running,
             started_at: io.now,
             ended_at: None,
@@ -136,6 +143,7 @@ impl Shard {
             row.status.state = BulkState::Cancelled;
             row.status.ended_at = Some(io.now);
             io.put(&self.keys.bulk(id), row);
+            self.bulks.plans.remove(id);
         }
         Ok(Reply::Bulk(row.status.clone()))
     }
@@ -160,56 +168,55 @@ impl Shard {
             if row.status.ended_at.is_some() {
                 io.delete(&self.keys.bulk(&id));
             } else {
-                let row = self.bulk_slice(io, row);
-                io.put(&self.keys.bulk(&id), &row);
+                let (row, has_moved) = match row.bulk.work {
+                    Work::Runs { .. } => (self.slice_of_runs(io, row), true),
+                    Work::Jobs(_) => self.slice_of_jobs(io, row),
+                };
+                if has_moved {
+                    io.put(&self.keys.bulk(&id), &row);
+                }
                 self.bulks.rows.insert(id, row);
             }
         }
     }
 
-    fn bulk_slice(&mut self, io: &mut Io<'_>, mut row: BulkRow) -> BulkRow {
-        let shards = u64::from(self.settings.shards);
-        let (limit, pause_ms) = match row.bulk.per_second {
-            None => (SLICE_RUNS, 0),
-            Some(_) if mutant::is(Mutant::BulkRateIgnored) => (SLICE_RUNS, 0),
-            Some(rate) => {
-                let rate = u64::from(rate.max(1));
-                let runs = (rate / (shards * SLICES_PER_SECOND)).clamp(1, u64::from(SLICE_RUNS));
-                (runs as u32, (runs * shards * 1_000).div_ceil(rate))
-            }
+    /// How many a slice of `row` acts on, and how long it rests then, in milliseconds.
+    fn pace(&self, row: &BulkRow) -> (u32, u64) {
+        let shards = shards_of(&row.bulk, self.settings.shards);
+        let rate = row.bulk.per_second;
+        let Some(rate) = rate.filter(|_| !mutant::is(Mutant::BulkRateIgnored)) else {
+            return (SLICE_MAX, 0);
         };
-        let asked = &row.bulk.filter;
-        let began = if mutant::is(Mutant::BulkMeetsLater) {
-            io.now.plus_ms(1)
-        } else {
-            row.status.started_at.plus_ms(1)
-        };
-        let filter = RunFilter {
-            fit_for: Some(row.bulk.action.fitness()),
-            started_before: Some(asked.started_before.map_or(began, |at| at.min(began))),
-            after: row.after,
-            limit,
-            ..asked.clone()
-        };
-        let (runs, next) = self.look(io, &filter);
-        let acted = !runs.is_empty();
-        for (_, run) in runs {
-            match self.act(io, &run.id, &row.bulk.action) {
-                Ok(_) => row.status.done += 1,
-                Err(rejection) => {
-                    row.status.refused += 1;
-                    let line = format!("{}: {}", rejection.code, rejection.detail);
-                    row.status.refusal.get_or_insert(Name::from(line));
-                }
+        let rate = u64::from(rate.max(1));
+        let count = (rate / (shards * SLICES_PER_SECOND)).clamp(1, u64::from(SLICE_MAX));
+        (count as u32, (count * shards * 1_000).div_ceil(rate))
+    }
+}
+
+impl BulkRow {
+    /// Counts what came of one run or job.
+    fn count(&mut self, came: &Result<(), Rejection>) {
+        match came {
+            Ok(()) => self.status.done += 1,
+            Err(rejection) => {
+                self.status.refused += 1;
+                let line = format!("{}: {}", rejection.code, rejection.detail);
+                self.status.refusal.get_or_insert(Name::from(line));
             }
         }
-        row.after = next;
-        row.next_at = io.now.plus_ms(if acted { pause_ms } else { 0 });
-        if next.is_none() {
-            row.status.state = BulkState::Done;
-            row.status.ended_at = Some(io.now);
-        }
-        row
+    }
+
+    fn end(&mut self, now: Timestamp) {
+        self.status.state = BulkState::Done;
+        self.status.ended_at = Some(now);
+    }
+}
+
+/// The shards that have a part of a bulk operation.
+fn shards_of(bulk: &Bulk, all: u16) -> u64 {
+    match &bulk.work {
+        Work::Jobs(work) if work.filter.destination.is_some() => 1,
+        Work::Runs { .. } | Work::Jobs(_) => u64::from(all),
     }
 }
 

@@ -32,6 +32,16 @@ pub(super) struct Target {
     /// Jobs by the objects that they are about; absent until somebody wants to know.
     pub(super) objects: Option<Objects>,
     pub(super) permits: Permits,
+    pub(super) tally: Tally,
+}
+
+/// Deliveries counted since the shard was opened.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Those that failed.
+    pub(super) failed: u64,
+    /// Of them, those that are tried again.
+    pub(super) retried: u64,
 }
 
 /// What must survive of a destination, its jobs and lanes aside.
@@ -89,6 +99,7 @@ impl Target {
             breaking: Breaking::default(),
             belts: Belts::default(),
             objects: None,
+            tally: Tally::default(),
         };
         target.limit(now);
         target
@@ -210,7 +221,6 @@ impl Target {
 
     pub(super) fn status(&self, now: Timestamp) -> DestinationStatus {
         let (waiting, leased) = self.queue.waiting_and_leased();
-        let oldest = self.ages.first_key_value();
         DestinationStatus {
             destination: self.row.destination.clone(),
             pending: waiting as u64,
@@ -222,9 +232,15 @@ impl Target {
             superseded: self.row.superseded,
             expired: self.row.expired,
             blocked: self.queue.aside() as u64,
-            oldest_since: oldest.map(|(second, _)| Timestamp(second * 1_000)),
+            oldest_since: self.oldest_since(),
             breaker_open: self.row.tripped.is_some(),
         }
+    }
+
+    /// When the oldest job was accepted that waits, to the second.
+    pub(super) fn oldest_since(&self) -> Option<Timestamp> {
+        let (second, _) = self.ages.first_key_value()?;
+        Some(Timestamp(second * 1_000))
     }
 
     /// Accepted = delivered + dead + cancelled + superseded + expired + waiting.
@@ -268,6 +284,7 @@ impl Job {
             source: None,
             failed: None,
             superseded_by: None,
+            replay_of: None,
             number: None,
             waits_for: None,
             released: None,

@@ -345,6 +345,10 @@ impl Shard {
             | Verdict::Fail
             | Verdict::RefreshCredential => None,
         };
+        if !matches!(verdict, Verdict::Succeed | Verdict::Wait { .. }) {
+            target.tally.failed += 1;
+            target.tally.retried += u64::from(retry_at.is_some());
+        }
         match (verdict, retry_at) {
             (Verdict::Succeed, _) => {
                 let attempt = job.attempts;

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::destination::{Target, unconfigured};
+use super::objects::Superfluous;
 use crate::code::Code;
 use crate::egress::{Job, JobState, NewJob, Taken};
 use crate::feed::Mark;
@@ -96,7 +97,7 @@ impl Shard {
         &mut self,
         io: &mut Io<'_>,
         id: JobId,
-        new: NewJob,
+        mut new: NewJob,
         source: Option<&Name>,
     ) -> Option<Taken> {
         let name = new.destination.clone();
@@ -109,6 +110,11 @@ impl Shard {
             let detail = "`expires_at` is in the past";
             return Some(Taken::Refused(Rejection::new(Code::JobTooLate, detail)));
         }
+        let undecided = match self.decide_lane(io.now, &mut new) {
+            Ok(()) => None,
+            Err(rejection) if source.is_none() => return Some(Taken::Refused(rejection)),
+            Err(rejection) => Some(rejection),
+        };
         if new.depends_on.is_some() {
             self.egress
                 .targets
@@ -121,7 +127,11 @@ impl Shard {
             .targets
             .entry(name.clone())
             .or_insert_with(unconfigured(&name));
-        let superfluous = target.superfluous(io.now, &new);
+        let superfluous = match undecided {
+            None => target.superfluous(io.now, &new),
+            // Nobody knows which lane it belongs to.
+            Some(_) => Superfluous::default(),
+        };
         let lane_sequence = next_in_lane(io, self.keys, target, &new.lane);
         target.row.accepted += 1;
         let mut job = Job::accepted(id, new, lane_sequence, io.now);
@@ -161,6 +171,9 @@ impl Shard {
         for older in superfluous.older.into_iter().chain(superfluous.creation) {
             self.supersede(io, &name, older, id);
         }
+        if let Some(rejection) = undecided {
+            self.fail_undecided(io, &name, id, &rejection);
+        }
         taken
     }
 
@@ -192,7 +205,7 @@ impl Shard {
     }
 
     /// What a job waits for, in words; nothing if it is under way or settled.
-    fn job_blocked_on(&self, io: &Io<'_>, target: &Target, job: &Job) -> Option<Name> {
+    pub(super) fn job_blocked_on(&self, io: &Io<'_>, target: &Target, job: &Job) -> Option<Name> {
         if !job.state.is_waiting() || target.queue.leased(job.id).is_some() {
             return None;
         }
@@ -262,52 +275,21 @@ impl Shard {
 
     fn replay_job(&mut self, io: &mut Io<'_>, name: &Name, id: JobId) -> Result<Reply, Rejection> {
         let mut job = self.find_job(io, name, id)?;
-        if job.state != JobState::Dead {
-            let detail = format!("job `{id}` is {}", job.state.as_str());
-            return Err(Rejection::new(Code::JobNotDead, detail));
-        }
-        let target = self
-            .egress
-            .targets
-            .get_mut(name)
-            .expect("find_job has seen it");
-        // At the end of its lane: what came after it has been delivered, and must not be overtaken again.
-        job.lane_sequence = next_in_lane(io, self.keys, target, &job.new.lane);
-        let sequence = job.lane_sequence;
-        job.state = JobState::Pending;
-        job.attempts = 0;
-        job.tried_since = None;
-        job.ready_at = io.now;
-        job.settled_at = None;
-        // Whoever replays it wants it delivered, though its time is over.
-        job.new.expires_at = job.new.expires_at.filter(|at| *at > io.now);
-        target.row.dead -= 1;
-        target.enqueue(io.now, &job);
-        if let Some(objects) = &mut target.objects {
-            objects.add(&job);
-        }
-        io.put(&self.keys.job(name, id), &job);
-        self.feed_job(name, id, &Mark::JobReplayed { sequence });
-        self.egress.changed.insert(name.clone());
+        self.put_back(io, &mut job)?;
         self.pump(io, name);
         Ok(Reply::Done)
     }
 
     fn cancel_job(&mut self, io: &mut Io<'_>, name: &Name, id: JobId) -> Result<Reply, Rejection> {
         let mut job = self.find_job(io, name, id)?;
-        if !job.state.is_waiting() && job.state != JobState::Dead {
-            let detail = format!("job `{id}` is {}", job.state.as_str());
-            return Err(Rejection::new(Code::JobSettled, detail));
-        }
-        self.settle_job(io, &mut job, JobState::Cancelled);
-        self.feed_job(name, id, &Mark::JobCancelled);
+        self.call_off(io, &mut job)?;
         self.pump(io, name);
         Ok(Reply::Done)
     }
 }
 
 /// The next number in a lane: from 1, without gaps, for ever.
-fn next_in_lane(io: &mut Io<'_>, keys: Keys, target: &mut Target, lane: &Name) -> u64 {
+pub(super) fn next_in_lane(io: &mut Io<'_>, keys: Keys, target: &mut Target, lane: &Name) -> u64 {
     let key = keys.lane(&target.row.destination.name, lane);
     let last = match target.lanes.get_mut(lane) {
         Some(last) => last,

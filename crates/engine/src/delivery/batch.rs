@@ -139,6 +139,14 @@ impl Batch {
     ) -> Vec<Delivery> {
         let status = outcome.status();
         let hear = |verdict| used.and_then(|used| node.credentials.heard(used, status, verdict));
+        // Whether a credential could be renewed is found out once for the whole call.
+        let mut renewed: Option<bool> = None;
+        let mut is_renewed = || {
+            *renewed.get_or_insert_with(|| {
+                let heard = hear(Some(Verdict::RefreshCredential));
+                matches!(heard, Some(Verdict::Retry { .. }))
+            })
+        };
         if let Outcome::Answered {
             status: status @ 200..=299,
             headers,
@@ -146,10 +154,23 @@ impl Batch {
             ..
         } = &outcome
         {
-            hear(None);
             let answer = Answer::read(body);
             let judge = |item| self.judge_item(node, item, (*status, headers), &answer);
-            return items.iter().map(judge).collect();
+            let mut deliveries: Vec<Delivery> = items.iter().map(judge).collect();
+            let mut is_refused = false;
+            for delivery in &mut deliveries {
+                if let Delivery::Item { verdict, .. } = delivery
+                    && *verdict == Some(Verdict::RefreshCredential)
+                {
+                    is_refused = true;
+                    *verdict = Some(after_renewal(is_renewed()));
+                }
+            }
+            // A credential that is refused for an item has not proved good.
+            if !is_refused {
+                hear(None);
+            }
+            return deliveries;
         }
         let refused = match &mut outcome {
             Outcome::Answered { status, body, .. } => {
@@ -159,14 +180,6 @@ impl Batch {
             Outcome::Unanswered { .. } => false,
         };
         let (programs, rules) = (&node.deliveries.programs, &self.destination.rules);
-        // Whether a credential could be renewed is found out once for the whole call.
-        let mut renewed: Option<bool> = None;
-        let mut is_renewed = || {
-            *renewed.get_or_insert_with(|| {
-                let heard = hear(Some(Verdict::RefreshCredential));
-                matches!(heard, Some(Verdict::Retry { .. }))
-            })
-        };
         let judge = |item: &BatchItem| {
             let outcome = outcome.clone();
             let mut delivery = rules::judge(programs, rules, &item.job, item.attempt, outcome);
@@ -227,6 +240,16 @@ impl Batch {
             failure.message = Name::from(format!("{}{troubles}", failure.message));
         }
         Delivery::Item { failure, verdict }
+    }
+}
+
+/// What follows if a rule wants the credential renewed: another try with a new one; without one no job is to blame, and the
+/// destination waits for a person.
+fn after_renewal(is_renewed: bool) -> Verdict {
+    if is_renewed {
+        Verdict::Retry { after_ms: Some(0) }
+    } else {
+        Verdict::Pause
     }
 }
 

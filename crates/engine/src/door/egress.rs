@@ -50,6 +50,12 @@ pub(super) fn check_destination(destination: &Destination) -> Checked {
     if destination.rules.len() > RULES_MAX {
         return invalid(format!("a destination has at most {RULES_MAX} rules"));
     }
+    if let Some(expression) = &destination.lane_by
+        && let Err(fault) = crate::lanes::compile(expression)
+    {
+        let detail = format!("`lane_by`: {fault}");
+        return Err(Rejection::new(Code::LaneInvalid, detail));
+    }
     for (place, rule) in destination.rules.iter().enumerate() {
         if let Err(fault) = rules::compile(&rule.when) {
             return invalid(format!("rule {}: {fault}", place + 1));

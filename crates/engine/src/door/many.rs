@@ -2,7 +2,7 @@
 
 use super::{Checked, check_name, check_payload, check_run, check_tags, check_text};
 use trunkline_core::code::Code;
-use trunkline_core::peer::{Action, Bulk, Op, Rejection, RunFilter};
+use trunkline_core::peer::{Action, Bulk, Op, Rejection, RunFilter, Work};
 
 /// Properties that one filter compares at most.
 const FILTER_PROPERTIES_MAX: usize = 16;
@@ -56,12 +56,22 @@ pub(super) fn check_filter(filter: &RunFilter) -> Checked {
 
 fn check_bulk(bulk: &Bulk) -> Checked {
     check_name("the bulk operation", &bulk.id)?;
-    check_filter(&bulk.filter)?;
     if bulk.per_second == Some(0) {
-        let detail = "a rate is at least 1 run a second; leave it out to go as fast as it goes";
+        let detail = "a rate is at least 1 a second; leave it out to go as fast as it goes";
         return Err(Rejection::new(Code::WrongType, detail));
     }
-    check_action(&bulk.action)
+    match &bulk.work {
+        Work::Runs { filter, action } => {
+            check_filter(filter)?;
+            check_action(action)
+        }
+        // A destination is enabled by a request of its own.
+        Work::Jobs(work) if work.enables => {
+            let detail = "only the engine itself asks for that";
+            Err(Rejection::new(Code::ProtocolError, detail))
+        }
+        Work::Jobs(work) => super::jobs::check_filter(&work.filter),
+    }
 }
 
 fn check_action(action: &Action) -> Checked {

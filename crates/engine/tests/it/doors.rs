@@ -6,9 +6,12 @@ use tokio::runtime::Handle;
 use trunkline_core::code::Code;
 use trunkline_core::egress::{Destination, NewJob};
 use trunkline_core::entry::{Command, Entry, Notification, Outcome};
-use trunkline_core::ids::{JobId, RequestId, RunId};
+use trunkline_core::ids::{CommandId, JobId, RequestId, RunId};
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{FromPeer, Op, Registration, Reply, ToPeer};
+use trunkline_core::peer::{
+    Bulk, FromPeer, JobAction, JobFilter, JobWork, Keep, Kept, Op, Registration, Reply, ToPeer,
+    Work,
+};
 use trunkline_core::run::RunStatus;
 use trunkline_engine::{Config, Engine, Health};
 use trunkline_journal::{Disk, SimDisk};
@@ -29,6 +32,27 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
     let elsewhere = NewJob {
         destination: Name::from("elsewhere"),
         ..player::job("a", Payload::null())
+    };
+    let Op::Start(begun) = start("pair", "forged", "1") else {
+        panic!("a start");
+    };
+    let enabling = Op::BulkStart {
+        bulk: Bulk {
+            id: Name::from("forged"),
+            work: Work::Jobs(JobWork {
+                filter: JobFilter::default(),
+                action: JobAction::Cancel,
+                enables: true,
+            }),
+            per_second: None,
+        },
+        expected: 0,
+    };
+    let forked = Op::StartForked {
+        start: begun,
+        source: RunId::new("pair", "1"),
+        at: CommandId(1),
+        chunks: Vec::new(),
     };
     let cases = [
         (start("unheard", "1", "1"), Code::UnknownWorkflow),
@@ -54,6 +78,16 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
             },
             Code::DestinationInvalid,
         ),
+        (
+            Op::Keep(Keep {
+                kept: Kept::Credential,
+                name: Name::from("shop"),
+                value: None,
+            }),
+            Code::ProtocolError,
+        ),
+        (forked, Code::ProtocolError),
+        (enabling, Code::ProtocolError),
     ];
     for (number, (op, code)) in cases.into_iter().enumerate() {
         let refused = engine.request(op.clone()).await.unwrap_err();

@@ -14,7 +14,7 @@ use trunkline_server::engine::{Config as EngineConfig, Engine};
 const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The settings of an engine with a key ring, which lies in its folder.
-fn with_ring(folder: &Folder) -> EngineConfig {
+pub(crate) fn with_ring(folder: &Folder) -> EngineConfig {
     std::fs::create_dir_all(&folder.0).unwrap();
     let mut config = small(folder);
     let vault = Vault::load_or_create(&folder.0.join("ring.key")).unwrap();
@@ -22,13 +22,13 @@ fn with_ring(folder: &Folder) -> EngineConfig {
     config
 }
 
-async fn start() -> Server {
+pub(crate) async fn start() -> Server {
     let folder = Folder::new();
     let engine = Engine::open(with_ring(&folder), Handle::current()).unwrap();
     Server::start_on(engine, folder, Config::default()).await
 }
 
-async fn put(server: &Server, id: &str, body: &Value) -> Value {
+pub(crate) async fn put(server: &Server, id: &str, body: &Value) -> Value {
     let path = format!("/v1/credentials/{id}");
     let answer = server.put(&path, &body.to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -44,7 +44,12 @@ async fn bearer(server: &Server, id: &str, token: &str) -> Value {
     .await
 }
 
-async fn destination(server: &Server, guard: &Guard, credential: &str, more: &Value) -> Response {
+pub(crate) async fn destination(
+    server: &Server,
+    guard: &Guard,
+    credential: &str,
+    more: &Value,
+) -> Response {
     let mut body = json!({
         "url": guard.url(), "credential": credential,
         "retry": {"initial_ms": 5, "max_ms": 5, "attempts": 3},
@@ -58,7 +63,7 @@ async fn destination(server: &Server, guard: &Guard, credential: &str, more: &Va
 }
 
 /// Creates `count` jobs in lanes of their own, and gives their ids.
-async fn create(server: &Server, count: usize) -> Vec<String> {
+pub(crate) async fn create(server: &Server, count: usize) -> Vec<String> {
     let jobs: Vec<Value> = (0..count)
         .map(|number| {
             json!({
@@ -75,7 +80,7 @@ async fn create(server: &Server, count: usize) -> Vec<String> {
     serde_json::from_value(ids).unwrap()
 }
 
-async fn ends(server: &Server, id: &str, state: &str) -> Value {
+pub(crate) async fn ends(server: &Server, id: &str, state: &str) -> Value {
     let path = format!("/v1/egress/destinations/shop/jobs/{id}");
     let job = server
         .get_until(&path, |job| job["state"] != "pending")
@@ -304,7 +309,7 @@ async fn what_is_no_credential_is_refused_without_repeating_its_secret() {
 }
 
 /// A token endpoint that counts, and a target that accepts the tokens from number `good` on.
-async fn shop_with_grants(good: u32) -> (Guard, Guard, Arc<AtomicU32>) {
+pub(crate) async fn shop_with_grants(good: u32) -> (Guard, Guard, Arc<AtomicU32>) {
     let given = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&given);
     let endpoint = Guard::start(move |request| {
@@ -329,7 +334,7 @@ async fn shop_with_grants(good: u32) -> (Guard, Guard, Arc<AtomicU32>) {
     (endpoint, target, given)
 }
 
-fn client_credentials(endpoint: &Guard, secret: &str) -> Value {
+pub(crate) fn client_credentials(endpoint: &Guard, secret: &str) -> Value {
     json!({"authentication":{"client_credentials":{
         "token_url": endpoint.url(), "client_id": "client", "client_secret": secret, "scope": "write all",
     }}})

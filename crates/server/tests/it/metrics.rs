@@ -5,7 +5,7 @@ use crate::{Server, worker};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the text format: every sample has a type declared before it, a finite value, and is there once.
-fn parse(text: &str) -> BTreeMap<String, f64> {
+pub(crate) fn parse(text: &str) -> BTreeMap<String, f64> {
     let mut declared = BTreeSet::new();
     let mut samples = BTreeMap::new();
     for line in text.lines() {

@@ -10,7 +10,10 @@ use trunkline_api::core::entry::{Notification, Outcome};
 use trunkline_api::core::failure::{Failure, FailureKind};
 use trunkline_api::core::ids::{CommandId, Nonce, RequestId, RunId, Token};
 use trunkline_api::core::payload::{Name, Payload};
-use trunkline_api::core::peer::{FromPeer, Op, Registration, RunFilter, Start, ToPeer, TurnDone};
+use trunkline_api::core::peer::{
+    Bulk, FromPeer, JobAction, JobFilter, JobWork, Op, Registration, RunFilter, Start, ToPeer,
+    TurnDone, Work,
+};
 use trunkline_api::core::time::Timestamp;
 use trunkline_api::frame::encode_batch;
 use trunkline_journal::{Disk, Journal, Options, Position, SimDisk};
@@ -139,6 +142,21 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
         },
         Op::AwaitOutcome { run },
         Op::BulkList,
+        Op::BulkStart {
+            bulk: Bulk {
+                id: Name::from("again"),
+                work: Work::Jobs(JobWork {
+                    filter: JobFilter {
+                        destination: Some(Name::from("shop")),
+                        ..JobFilter::default()
+                    },
+                    action: JobAction::Replay,
+                    enables: false,
+                }),
+                per_second: Some(5),
+            },
+            expected: 3,
+        },
         Op::Counters,
     ];
     for (number, op) in (9..).zip(ops) {

@@ -19,6 +19,7 @@ use trunkline_api::core::run::Run;
 use trunkline_api::core::schedule::{Schedule, ScheduleState, When};
 use trunkline_api::core::shard::{BulkRow, ChildRow, DestinationRow, ShardRow, TaskRow};
 use trunkline_api::core::time::Timestamp;
+use trunkline_api::egress::bulk::StartJobBulk;
 use trunkline_api::egress::destination::PutDestination;
 use trunkline_api::egress::job::NewJobBody;
 use trunkline_api::event::EventQuery;
@@ -162,7 +163,10 @@ fn bodies(input: &[u8]) {
         let _ = body.action(Nonce(1));
     }
     if let Some(body) = read::<StartBulk>(input) {
-        let _ = (body.bulk(), body.fitness());
+        let _ = (body.bulk(), body.meant());
+    }
+    if let Some(body) = read::<StartJobBulk>(input) {
+        let _ = body.bulk();
     }
     if let Some(body) = read::<CompleteTimers>(input) {
         let _ = body.which();

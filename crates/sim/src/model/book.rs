@@ -156,14 +156,17 @@ impl Book {
 
     fn is_in_bulk(&self, run: &RunId, wanted: &dyn Fn(&Action) -> bool) -> bool {
         let mut bulks = self.bulks.values().flatten();
-        bulks.any(|bulk| wanted(&bulk.action) && may_be_meant(&bulk.filter, run))
+        bulks.any(|bulk| {
+            let of_runs = bulk.of_runs();
+            of_runs.is_some_and(|(filter, action)| wanted(action) && may_be_meant(filter, run))
+        })
     }
 
     /// The bulk operation that sends this signal.
     #[must_use]
     pub fn bulk_of_signal(&self, wanted: u128) -> Option<(&Bulk, &Payload)> {
         let mut bulks = self.bulks.values().flatten();
-        bulks.find_map(|bulk| match &bulk.action {
+        bulks.find_map(|bulk| match bulk.of_runs()?.1 {
             Action::Signal { nonce, payload, .. } if nonce.0 == wanted => Some((bulk, payload)),
             _ => None,
         })
@@ -175,7 +178,8 @@ impl Book {
         let of_run = |run: &RunId| self.signals.get(&(run.clone(), nonce));
         let of_bulk = || {
             let (bulk, payload) = self.bulk_of_signal(nonce)?;
-            let meant = |run: &RunId| may_be_meant(&bulk.filter, run);
+            let (filter, _) = bulk.of_runs()?;
+            let meant = |run: &RunId| may_be_meant(filter, run);
             runs.iter().any(meant).then_some(payload)
         };
         let of_tagged = || {

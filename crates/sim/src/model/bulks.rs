@@ -81,19 +81,22 @@ impl Model {
         if row.status.refused > 0 {
             return Ok(());
         }
+        let Some((filter, action)) = row.bulk.of_runs() else {
+            return Ok(());
+        };
         let (from, to) = Keys::new(shard).all(Kind::Run);
         let all = self.live.range(from..to);
         let all = all.map(|(key, run)| (run_of_key(key).expect("a run's key"), decode::<Run>(run)));
         let meant = all.filter(|(_, run)| {
             !run.status.is_final()
-                && is_meant(&row.bulk.filter, run)
+                && is_meant(filter, run)
                 && run.started_at < row.status.started_at
                 && run.generation.is_none()
         });
         for (key, run) in meant {
             let entries = self.history(key);
             let rewound = super::rewinds::newest_rewound(&entries).is_some();
-            let has_it = match &row.bulk.action {
+            let has_it = match action {
                 Action::Cancel { .. } => run.cancelling,
                 Action::Terminate { .. } => false,
                 Action::Signal { nonce, .. } => has_signal(&entries, *nonce),
@@ -125,7 +128,9 @@ impl Model {
             let Some(row) = row.filter(|row| row.bulk == *bulk) else {
                 continue;
             };
-            if !is_meant(&bulk.filter, run) || run.started_at > row.status.started_at {
+            let of_runs = bulk.of_runs();
+            let is_meant = of_runs.is_some_and(|(filter, _)| is_meant(filter, run));
+            if !is_meant || run.started_at > row.status.started_at {
                 let detail = format!("{row:?} was not meant for {run:?}");
                 return broken("BULK-ONLY", detail);
             }
@@ -139,7 +144,10 @@ impl Model {
         let (from, to) = Keys::new(shard).all(Kind::Run);
         let runs = self.durable.range(from..to);
         let runs = runs.map(|(_, run)| decode::<Run>(run));
-        let fits = |run: &Run| bulk.action.fitness().has(run) && is_meant(&bulk.filter, run);
+        let Some((filter, action)) = bulk.of_runs() else {
+            return 0;
+        };
+        let fits = |run: &Run| action.fitness().has(run) && is_meant(filter, run);
         runs.filter(fits).count() as u64
     }
 

@@ -7,7 +7,7 @@ use crate::plan::Step;
 use crate::program::WORKFLOWS;
 use trunkline_core::ids::{CommandId, Nonce, RunId, ShardId};
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{Action, Bulk, OnConflict, Op, RunFilter, Start};
+use trunkline_core::peer::{Action, Bulk, OnConflict, Op, RunFilter, Start, Work};
 use trunkline_core::run::RunStatus;
 
 impl World {
@@ -103,22 +103,22 @@ fn bulk(id: u8, action: u8, which: u8, rate: u8) -> Bulk {
         other => filter.tag = Some(Name::from(format!("group:{}", other % 3))),
     }
     let parts = [id, action, which, rate].map(u64::from);
+    let action = match action {
+        0 => Action::Cancel { reason },
+        1 => Action::Terminate { reason },
+        2 => Action::Pause,
+        3 => Action::Resume,
+        4 => Action::Retry,
+        5 => Action::Purge,
+        _ => Action::Signal {
+            channel: Name::from("news"),
+            payload: Payload::from(&b"9"[..]),
+            nonce: Nonce(1 << 64 | u128::from(mix(&parts))),
+        },
+    };
     Bulk {
         id: bulk_id(id),
-        filter,
-        action: match action {
-            0 => Action::Cancel { reason },
-            1 => Action::Terminate { reason },
-            2 => Action::Pause,
-            3 => Action::Resume,
-            4 => Action::Retry,
-            5 => Action::Purge,
-            _ => Action::Signal {
-                channel: Name::from("news"),
-                payload: Payload::from(&b"9"[..]),
-                nonce: Nonce(1 << 64 | u128::from(mix(&parts))),
-            },
-        },
+        work: Work::Runs { filter, action },
         per_second: (rate > 0).then(|| u32::from(rate)),
     }
 }

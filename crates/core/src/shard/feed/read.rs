@@ -123,8 +123,14 @@ impl Shard {
             FeedFrom::Since(at) => oldest.max(self.first_row(|row| is_late(row, *at))),
             FeedFrom::At(cursor) => {
                 let at = cursor.positions.first().copied().unwrap_or_default();
-                // A place before the first row is the beginning, for a reader who has asked before anything happened.
-                if at.sequence < oldest && !(at == FeedPosition::default() && oldest == 1) {
+                // The place before the first row is the beginning, as long as nothing is gone: there is no row at it.
+                if at == FeedPosition::default() && oldest == 1 {
+                    return Ok(FeedPosition {
+                        sequence: oldest,
+                        slot: 0,
+                    });
+                }
+                if at.sequence < oldest {
                     return Err(gone(at.sequence));
                 }
                 if at.sequence > end || (at.sequence == end && at.slot > 0) {

@@ -378,3 +378,21 @@ fn what_answers_a_command_from_long_ago_still_has_its_name() {
     assert_eq!(command, CommandId(0));
     assert_eq!(answers.name, Some(Name::from("charge")));
 }
+
+#[test]
+fn the_place_before_everything_is_the_beginning_while_nothing_is_gone() {
+    let mut world = World::new();
+    let before = FeedCursor {
+        of: 0,
+        positions: vec![FeedPosition::default()],
+    };
+    let nothing = EventFilter::default();
+    let (none, _) = world
+        .page(FeedFrom::At(before.clone()), &nothing, 10)
+        .expect("an empty feed begins there");
+    assert!(none.is_empty());
+    world.start("a");
+    let all = world.events();
+    assert!(!all.is_empty());
+    assert_eq!(world.feed_from(FeedFrom::At(before), &nothing, 10), all);
+}

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::entry::{Entry, Notification};
 use crate::ids::Nonce;
 use crate::payload::Name;
-use crate::peer::{Action, Bulk, BulkState, BulkStatus, Op, Reply, RunFilter};
+use crate::peer::{Action, Bulk, BulkState, BulkStatus, Op, Reply, RunFilter, Work};
 use crate::run::RunStatus;
 use std::vec;
 
@@ -104,11 +104,13 @@ fn runs_are_paused_resumed_cancelled_terminated_and_purged_by_tag() {
 fn bulk(id: &str, action: Action, per_second: Option<u32>) -> Op {
     let bulk = Bulk {
         id: Name::from(id),
-        filter: RunFilter {
-            id_prefix: Some(Name::from("r")),
-            ..RunFilter::default()
+        work: Work::Runs {
+            filter: RunFilter {
+                id_prefix: Some(Name::from("r")),
+                ..RunFilter::default()
+            },
+            action,
         },
-        action,
         per_second,
     };
     Op::BulkStart { bulk, expected: 0 }

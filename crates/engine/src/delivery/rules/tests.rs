@@ -31,6 +31,7 @@ fn job() -> Job {
         source: None,
         failed: None,
         superseded_by: None,
+        replay_of: None,
         number: None,
         waits_for: None,
         released: None,

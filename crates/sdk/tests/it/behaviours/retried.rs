@@ -3,7 +3,7 @@
 use super::beds;
 use super::errands::{Errands, ErrandsStub, Runner};
 use std::sync::atomic::Ordering;
-use trunkline::core::peer::{Action, Bulk, BulkState, RunFilter};
+use trunkline::core::peer::{Action, Bulk, BulkState, RunFilter, Work};
 use trunkline::core::run::RunStatus;
 use trunkline::prelude::*;
 use trunkline::testing::{TestBed, TestKit};
@@ -95,12 +95,14 @@ async fn e18_failed_runs_of_a_workflow_are_retried_in_bulk() {
         let runs = failed(&bed, &runner).await;
         let bulk = Bulk {
             id: "open again".into(),
-            filter: RunFilter {
-                workflow: Some("Visitor".into()),
-                status: Some(RunStatus::Failed),
-                ..RunFilter::default()
+            work: Work::Runs {
+                filter: RunFilter {
+                    workflow: Some("Visitor".into()),
+                    status: Some(RunStatus::Failed),
+                    ..RunFilter::default()
+                },
+                action: Action::Retry,
             },
-            action: Action::Retry,
             per_second: None,
         };
         let begun = bed.client().start_bulk(bulk).await.unwrap();
