@@ -89,6 +89,18 @@ mutants! {
     CallersForgotten "callers-of-an-ended-run-forgotten",
     /// A signal by tag passes over a shard.
     ShardPassedOver "tagged-signal-skips-a-shard",
+    /// Fires that came due while the process was down are forgotten.
+    OutageForgotten "schedule-forgets-the-outage",
+    /// The last fire of a schedule is taken again when a shard is opened.
+    FireRepeated "schedule-fires-again-after-restart",
+    /// Runs of a schedule overlap whatever its policy says.
+    OverlapIgnored "overlap-ignored",
+    /// A fire is never too late.
+    CatchUpEndless "catch-up-without-end",
+    /// An answer from outside that comes while an attempt runs is forgotten.
+    AnswerForgotten "kept-answer-forgotten",
+    /// A task that is delegated is handed out again when a shard is opened.
+    DelegationForgotten "delegation-forgotten-on-restart",
 }
 
 #[cfg(feature = "mutants")]

@@ -7,7 +7,7 @@ use crate::model::{Checked, Model, broken};
 use std::collections::{BTreeMap, BTreeSet};
 use trunkline_core::egress::{Destination, JobState, Taken};
 use trunkline_core::entry::{Entry, Notification, Outcome};
-use trunkline_core::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId};
+use trunkline_core::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId, TaskId};
 use trunkline_core::payload::Name;
 use trunkline_core::peer::{BulkState, CallMethod, Op, Rejection, Reply};
 use trunkline_core::run::RunStatus;
@@ -61,6 +61,8 @@ enum Fact {
     Ended(RunId, RunStatus, Outcome),
     /// The call with this nonce stands there in the run's history.
     Called(RunId, u32, Nonce),
+    /// The task has this result, or will have it.
+    Answered(TaskId, Outcome),
     /// The job is there.
     Shipped(JobId),
     /// The job is cancelled.
@@ -197,7 +199,19 @@ impl Clients {
             (Op::Query(query), Reply::Answer(answer)) => {
                 return model.check_answer(&query.run, answer);
             }
-            (Op::CompleteTimers { .. }, Reply::TimersCompleted { .. }) => {}
+            (Op::CompleteTask { task, outcome, .. }, Reply::Done) => {
+                model.marks.set("a task was answered from outside");
+                self.facts.push(Fact::Answered(*task, outcome.clone()));
+            }
+            (Op::CancelTask { .. }, Reply::Done)
+            | (Op::HeartbeatTask { .. }, Reply::TaskAlive { .. })
+            | (Op::CompleteTimers { .. }, Reply::TimersCompleted { .. })
+            | (Op::PutSchedule { .. }, Reply::SchedulePut { .. })
+            | (Op::TriggerSchedule { .. }, Reply::Fired { .. })
+            | (
+                Op::PauseSchedule { .. } | Op::DeleteSchedule { .. } | Op::BackfillSchedule { .. },
+                Reply::Done,
+            ) => {}
             (Op::CallMethod(call), Reply::MethodCalled { call: place, .. }) => {
                 let fact = Fact::Called(call.run.clone(), *place, call.nonce);
                 self.facts.push(fact);
@@ -299,6 +313,9 @@ impl Clients {
                     | Fact::Signalled(id, _)
                     | Fact::Cancelling(id)
                     | Fact::Ended(id, ..) => model.book.may_be_purged(id),
+                    Fact::Answered(task, _) => model.run(task.run).is_none_or(|run| {
+                        model.book.may_be_purged(&run.id) || model.book.may_be_retried(&run.id)
+                    }),
                     Fact::Shipped(_) | Fact::Dropped(_) => false,
                 };
             let holds = match fact {
@@ -324,6 +341,7 @@ impl Clients {
                 Fact::Called(id, call, nonce) => runs.get(id).map(|run| {
                     run.generation.is_some() || model.call_at(id, *call) == Some(*nonce)
                 }),
+                Fact::Answered(task, answer) => model.took(*task, answer),
                 Fact::Shipped(id) => jobs.get(id).map(|_| true),
                 Fact::Dropped(id) => jobs.get(id).map(|job| job.state == JobState::Cancelled),
             };

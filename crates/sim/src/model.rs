@@ -20,6 +20,7 @@ use trunkline_core::time::Timestamp;
 use trunkline_engine::driver::{Batch, Commit};
 use trunkline_journal::Position;
 
+mod answers;
 mod book;
 mod bulks;
 mod children;
@@ -31,12 +32,16 @@ mod methods;
 mod open;
 mod recovery;
 mod rewinds;
+mod schedules;
 mod tagged;
 mod tasks;
 
+pub use answers::OUTSIDE;
 pub use book::{Book, Fork};
 pub use history::Reading;
 pub use recovery::{apply_batch, compare_rows};
+pub use schedules::BACKFILLS;
+use schedules::ScheduleChange;
 
 /// All rows.
 pub type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -170,6 +175,9 @@ impl Model {
         for job in touched.jobs {
             self.check_job(&job, now)?;
         }
+        for change in touched.schedules {
+            self.check_schedule(&change, now)?;
+        }
         for (shard, row) in touched.bulks {
             self.check_bulk_done(shard, &row)?;
         }
@@ -224,6 +232,7 @@ impl Model {
                 b"ta" => {
                     let run = run_of_key(&key).expect("a run's key");
                     touched.runs.insert((commit.shard, run));
+                    self.note_task(value.as_deref());
                     self.check_task(&key, old.as_deref(), value.as_deref(), now)?;
                 }
                 b"ed" => {
@@ -240,6 +249,20 @@ impl Model {
                     let done =
                         self.check_bulk(commit.shard, old.as_deref(), value.as_deref(), now)?;
                     touched.bulks.extend(done.map(|row| (commit.shard, row)));
+                }
+                b"sc" => {
+                    if let (Some((0, name)), Some(old), Some(new)) =
+                        (key[4..].split_last(), old, value)
+                    {
+                        let name = String::from_utf8_lossy(name).into_owned();
+                        let shard = commit.shard;
+                        touched.schedules.push(ScheduleChange {
+                            shard,
+                            name,
+                            old,
+                            new,
+                        });
+                    }
                 }
                 b"ej" => touched.jobs.push(JobChange { old, new: value }),
                 _ => {}
@@ -311,6 +334,7 @@ struct Touched {
     gone: BTreeMap<RunKey, Vec<Entry>>,
     jobs: Vec<JobChange>,
     bulks: Vec<(ShardId, BulkRow)>,
+    schedules: Vec<ScheduleChange>,
 }
 
 /// A job's row, before and after.

@@ -54,6 +54,8 @@ pub struct Setup {
     pub late: u8,
     /// A worker never answers.
     pub hang: u8,
+    /// A worker hands a task on to somebody who answers it later.
+    pub delegate: u8,
     /// A worker that holds a run plays the result of its task at once.
     pub ahead: u8,
     /// An attempt of a task fails.
@@ -114,6 +116,28 @@ pub enum Step {
     Query { run: u8 },
     /// A client has the timers of a run fire at once.
     Hurry { run: u8 },
+    /// Somebody outside answers the task with this place among those that are open.
+    Answer { place: u8, number: u16 },
+    /// Somebody has a task end.
+    CancelTask { place: u8 },
+    /// Somebody says that a task is being worked on.
+    Beat { place: u8 },
+    /// Somebody puts a schedule, or changes it.
+    Schedule {
+        name: u8,
+        every: u8,
+        overlap: u8,
+        catch_up: u8,
+        program: u16,
+    },
+    /// Somebody holds the clock of a schedule back, or lets it go on.
+    PauseSchedule { name: u8, pause: bool },
+    /// Somebody deletes a schedule.
+    DeleteSchedule { name: u8 },
+    /// Somebody has a schedule fire now.
+    Trigger { name: u8, nonce: u16 },
+    /// Somebody has a schedule fire for a while that is past.
+    Backfill { name: u8, back_ms: u16, nonce: u16 },
     /// An operator begins a bulk operation. `rate` is runs a second, 0 without.
     Bulk {
         id: u8,

@@ -336,6 +336,8 @@ impl Machine {
             self.waits.clear();
             if command == task {
                 commands.push(Command::CancelTimer { target: timer });
+            } else if self.dice.percent(50) {
+                commands.push(Command::CancelTask { target: task });
             }
         } else {
             self.waits.remove(&command);

@@ -62,12 +62,13 @@ impl Shrinking<'_> {
 
     /// Switches off one behaviour after the other, and makes the world smaller.
     fn calm(&mut self) {
-        let calmer: [fn(&mut Setup); 22] = [
+        let calmer: [fn(&mut Setup); 23] = [
             |setup| setup.evict = 0,
             |setup| setup.twice = 0,
             |setup| setup.late = 0,
             |setup| setup.hang = 0,
             |setup| setup.ahead = 0,
+            |setup| setup.delegate = 0,
             |setup| setup.fail = 0,
             |setup| setup.error = 0,
             |setup| setup.refuse = 0,

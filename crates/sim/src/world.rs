@@ -26,9 +26,11 @@ use trunkline_core::time::Timestamp;
 use trunkline_journal::SimDisk;
 
 mod asking;
+mod delegating;
 mod drain;
 mod faults;
 mod operating;
+mod scheduling;
 mod sending;
 mod talking;
 mod threads;
@@ -100,6 +102,8 @@ enum Event {
         peer: PeerId,
         report: FromPeer,
     },
+    /// Somebody asks for something.
+    Ask { op: Op },
     /// A delivery of this life of the process has ended.
     Delivered {
         life: u64,
@@ -290,6 +294,10 @@ impl World {
                 peer,
                 report,
             } => self.said(worker, peer, report),
+            Event::Ask { op } => {
+                self.ask(0, op, false);
+                Ok(())
+            }
             Event::Delivered { life, shard, input } => {
                 if let Some(process) = self.process.as_mut().filter(|_| life == self.life) {
                     process.submit(shard, input);

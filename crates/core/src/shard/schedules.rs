@@ -16,6 +16,7 @@ mod fires;
 use super::Shard;
 use crate::calendar::Calendar;
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::Counters;
 use crate::policy::scramble;
@@ -105,7 +106,7 @@ impl Active {
     pub(super) fn is_busy(&self, overlap: Overlap) -> bool {
         match overlap {
             Overlap::AllowAll => self.state.running.len() >= RUNNING_MAX,
-            _ => !self.state.running.is_empty(),
+            _ => !self.state.running.is_empty() && !mutant::is(Mutant::OverlapIgnored),
         }
     }
 }
@@ -155,6 +156,14 @@ impl Shard {
                 state,
                 wakes_at: None,
             });
+            if mutant::is(Mutant::OutageForgotten) {
+                active.state.after = active.state.after.max(io.now);
+                active.state.next = None;
+            }
+            if mutant::is(Mutant::FireRepeated) {
+                active.state.after = Timestamp(active.state.after.0 - 1);
+                active.state.next = None;
+            }
             // The rules of a zone may have changed with the program; a fire that is being put off stays as it is.
             let planned = (active.state.next, active.state.due);
             if active

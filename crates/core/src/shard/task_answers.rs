@@ -14,6 +14,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::feed::Mark;
 use crate::ids::{Nonce, PeerId, RunId, RunKey, TaskId, Token};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::{Name, Payload};
 use crate::peer::{Rejection, Reply, TaskState, TaskStatus, ToPeer};
 use crate::time::Timestamp;
@@ -164,7 +165,7 @@ impl Shard {
         let progress = task.row.progress_mut();
         progress.answer_nonce = Some(nonce);
         if lease.is_some() {
-            progress.answer = Some(outcome);
+            progress.answer = Some(outcome).filter(|_| !mutant::is(Mutant::AnswerForgotten));
             io.put(&self.keys.task(key.0, key.1), &task.row);
             self.tasks.reckon(key);
         } else {

@@ -35,7 +35,12 @@ impl Shard {
             true
         });
         rows.sort_by_key(|(key, row)| (row.scheduled_at, *key));
-        for (key, row) in rows {
+        for (key, mut row) in rows {
+            if mutant::is(Mutant::DelegationForgotten)
+                && let Some(progress) = &mut row.progress
+            {
+                progress.delegated = None;
+            }
             self.tasks.insert(io.now, key, Task::new(row, None));
         }
     }

@@ -31,6 +31,22 @@ pub(super) fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
             rejection.code,
             Code::RunNotFound | Code::QueryTimedOut | Code::QueryFailed
         ),
+        Op::CompleteTask { .. } | Op::CancelTask { .. } | Op::HeartbeatTask { .. } => matches!(
+            rejection.code,
+            Code::RunNotFound
+                | Code::RunFinished
+                | Code::TaskNotFound
+                | Code::TaskEnded
+                | Code::HistoryFull
+        ),
+        Op::PutSchedule { .. } => false,
+        Op::PauseSchedule { .. }
+        | Op::DeleteSchedule { .. }
+        | Op::TriggerSchedule { .. }
+        | Op::BackfillSchedule { .. } => matches!(
+            rejection.code,
+            Code::ScheduleNotFound | Code::ScheduleInvalid
+        ),
         Op::CompleteTimers { .. } => {
             matches!(rejection.code, Code::RunNotFound | Code::RunFinished)
         }

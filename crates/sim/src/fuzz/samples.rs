@@ -258,3 +258,12 @@ pub(super) fn rules() -> Vec<Vec<u8>> {
         "attempt > 3 && job.action == 'delete'",
     ])
 }
+
+pub(super) fn connectors() -> Vec<Vec<u8>> {
+    lines(&[
+        r#"{"items":[{"id":"1","status":"succeeded","repeated":true}]}"#,
+        r#"{"items":[{"id":"1","status":"failed","error":{"class":"rate_limited","message":"slow down","retry_after_ms":250}}]}"#,
+        r#"{"contract":1,"destination":"shop","action":"update","object_type":"stock","items":[{"id":"1","object_ids":["7"],"attempt":2,"body":{"left":3}}]}"#,
+        r#"{"contract":1,"name":"shop","version":"1","operations":[{"object_type":"stock","actions":["update"]}],"idempotency":"keys"}"#,
+    ])
+}

@@ -5,16 +5,17 @@ use serde::de::DeserializeOwned;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use trunkline_api::connector::{Answer, Call, Manifest};
 use trunkline_api::core::calendar::Calendar;
 use trunkline_api::core::egress::{Delivery, Destination, Job, Rule, Verdict};
 use trunkline_api::core::entry::Entry;
 use trunkline_api::core::failure::Failure;
-use trunkline_api::core::feed::{Event, FeedCursor, Mark};
+use trunkline_api::core::feed::{Event, FeedCursor, Mark, ReadEvents};
 use trunkline_api::core::ids::{JobId, Nonce, TaskId};
 use trunkline_api::core::input::Message;
 use trunkline_api::core::output::changes_in;
 use trunkline_api::core::payload::Name;
-use trunkline_api::core::peer::{FromPeer, Op, ToPeer};
+use trunkline_api::core::peer::{FromPeer, Keep, Op, TaskStatus, ToPeer};
 use trunkline_api::core::run::Run;
 use trunkline_api::core::schedule::{Schedule, ScheduleState, When};
 use trunkline_api::core::shard::{BulkRow, ChildRow, DestinationRow, ShardRow, TaskRow};
@@ -75,6 +76,11 @@ pub const TARGETS: &[Target] = &[
         decode: expressions,
     },
     Target {
+        name: "connectors",
+        samples: samples::connectors,
+        decode: connectors,
+    },
+    Target {
         name: "rules",
         samples: samples::rules,
         decode: rules,
@@ -126,6 +132,9 @@ fn rows(input: &[u8]) {
     let _ = minicbor::decode::<Event>(input);
     let _ = minicbor::decode::<Failure>(input);
     let _ = minicbor::decode::<FeedCursor>(input);
+    let _ = minicbor::decode::<ReadEvents>(input);
+    let _ = minicbor::decode::<Keep>(input);
+    let _ = minicbor::decode::<TaskStatus>(input);
 }
 
 /// What a peer says: decoded, and if it can be, said to an engine, which has to live through it.
@@ -186,6 +195,18 @@ fn bodies(input: &[u8]) {
     let _ = read::<BackfillSchedule>(input);
     if let Ok(file) = HistoryFile::parse(input) {
         let _ = file.decode();
+    }
+}
+
+/// What a connector says of itself, is told, and answers.
+fn connectors(input: &[u8]) {
+    let _ = json::parse::<Manifest>(input);
+    let _ = json::parse::<Call>(input);
+    if let Ok(answer) = json::parse::<Answer>(input) {
+        // What was read can be said again.
+        let said = serde_json::to_vec(&answer).expect("an answer is JSON");
+        let again: Answer = serde_json::from_slice(&said).expect("it was said just now");
+        assert_eq!(again.items.len(), answer.items.len());
     }
 }
 

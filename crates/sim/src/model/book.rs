@@ -33,11 +33,18 @@ pub struct Book {
     pub tagged: BTreeMap<u128, (Name, Payload)>,
     /// Calls of methods by clients: nonce and method.
     pub calls: BTreeSet<(u128, Name)>,
+    /// Inputs of the runs that schedules start.
+    pub scheduled: BTreeSet<Vec<u8>>,
+    /// Schedules whose runs may overlap.
+    pub overlapping: BTreeSet<String>,
     /// Runs that have asked to continue as new.
     pub again: BTreeSet<RunId>,
     /// What each forked run was to be made of.
     pub forks: BTreeMap<RunId, Vec<Fork>>,
 }
+
+/// The ids of runs that schedules start begin so.
+const BY_SCHEDULE: &str = "by-";
 
 /// A run that was to be forked: what was known of it, and where it was to be cut.
 #[derive(Clone, Debug)]
@@ -150,6 +157,7 @@ impl Book {
     pub fn may_be_terminated(&self, run: &RunId) -> bool {
         let left = |fates: &BTreeSet<Fate>| fates.contains(&Fate::Terminate);
         self.terminated.contains(run)
+            || run.id.starts_with(BY_SCHEDULE)
             || self.children.get(run).is_some_and(left)
             || self.is_in_bulk(run, &|act| matches!(act, Action::Terminate { .. }))
     }
@@ -192,6 +200,14 @@ impl Book {
             .find_map(of_run)
             .or_else(of_bulk)
             .or_else(of_tagged)
+    }
+
+    /// True if somebody has asked for the run with this input.
+    #[must_use]
+    pub fn is_asked_for(&self, run: &RunId, input: &[u8]) -> bool {
+        let asked = self.starts.get(run);
+        asked.is_some_and(|inputs| inputs.contains(input))
+            || run.id.starts_with(BY_SCHEDULE) && self.scheduled.contains(input)
     }
 
     /// The run, and those whose history it may have been before.

@@ -125,6 +125,9 @@ impl Model {
                     let detail = format!("{task:?} at {now:?}, the row is {row:?}");
                     return broken("TASK-BACKOFF", detail);
                 }
+                if let Some(row) = &row {
+                    self.check_not_delegated(row)?;
+                }
                 let key = (task.run, task.command);
                 if let Some((older, holder)) = self.leases.insert(key, (task.token, *peer)) {
                     let detail = format!("{task:?}, and {holder:?} has it under {older:?}");

@@ -1,6 +1,6 @@
 //! Runs and their histories: read from the first entry whenever they change, and held against the program.
 
-use super::{Book, Checked, Model, Seen, broken, decode};
+use super::{Book, Checked, Model, OUTSIDE, Seen, broken, decode};
 use crate::program::Machine;
 use std::collections::{BTreeMap, BTreeSet};
 use trunkline_core::entry::{Command, Entry, Notification, Outcome};
@@ -56,8 +56,7 @@ impl Reading {
         else {
             return wrong("does not begin with its start".into());
         };
-        let asked = book.starts.get(&run.id);
-        if !asked.is_some_and(|inputs| inputs.contains(&input[..])) {
+        if !book.is_asked_for(&run.id, input) {
             return wrong(format!("has an input that nobody sent: {input:?}"));
         }
         let Some(machine) = Machine::of(entries) else {
@@ -381,7 +380,7 @@ impl Model {
         run: &Run,
     ) -> Checked {
         let lease = self.leases.remove(&(key, command));
-        let Some(token) = token else {
+        let Some(token) = token.filter(|token| token.0 < OUTSIDE) else {
             return Ok(());
         };
         match lease {

@@ -153,6 +153,16 @@ impl Model {
             runs[status] = left;
         }
         let tasks = counters.tasks_ready + counters.tasks_in_flight + counters.tasks_delayed;
+        let (from, to) = keys.all(Kind::Task);
+        let tasks_there = self.live.range(from..to);
+        // A task that is delegated is neither ready nor with a worker.
+        let is_delegated = |row: &trunkline_core::shard::TaskRow| {
+            let progress = row.progress.as_ref();
+            progress.is_some_and(|progress| progress.delegated.is_some())
+        };
+        let delegated = tasks_there
+            .filter(|(_, row)| is_delegated(&super::decode(row)))
+            .count() as u64;
         let (from, to) = keys.all(Kind::Job);
         let (mut waiting, mut dead) = (0, 0);
         for (_, job) in self.live.range(from..to) {
@@ -169,7 +179,7 @@ impl Model {
             .count() as u64;
         let counted = [
             ("runs", runs.iter().sum(), 0),
-            ("tasks", tasks, count(Kind::Task)),
+            ("tasks", tasks, count(Kind::Task) - delegated),
             ("timers", counters.timers, count(Kind::Timer)),
             (
                 "jobs",

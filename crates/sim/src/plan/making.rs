@@ -51,6 +51,7 @@ impl Setup {
         let (evict, twice, late, hang) = (some(30), some(30), some(30), some(15));
         let (fail, error, refuse) = (some(60), some(50), some(15));
         let (patience, lost, silent) = (some(20), some(30), some(8));
+        let delegate = some(40);
         let threads = dice.between(1, 3) as u16;
         Self {
             seed,
@@ -76,6 +77,7 @@ impl Setup {
             patience,
             lost,
             silent,
+            delegate,
             again: *dice.pick(&[0, 50, 100]),
         }
     }
@@ -109,6 +111,20 @@ const OPERATIONS: [(Make, u64); 20] = [
 const GROUPS: &[(&[(Make, u64)], u64)] = &[
     (&[], Flavour::PARENT),
     (&[], Flavour::AGAIN),
+    (
+        &[(Make::Answer, 4), (Make::CancelTask, 2), (Make::Beat, 2)],
+        0,
+    ),
+    (
+        &[
+            (Make::Schedule, 5),
+            (Make::PauseSchedule, 3),
+            (Make::DeleteSchedule, 1),
+            (Make::Trigger, 3),
+            (Make::Backfill, 2),
+        ],
+        0,
+    ),
     (
         &[
             (Make::Call, 8),
@@ -163,6 +179,14 @@ enum Make {
     RepeatCall,
     Query,
     Hurry,
+    Answer,
+    CancelTask,
+    Beat,
+    Schedule,
+    PauseSchedule,
+    DeleteSchedule,
+    Trigger,
+    Backfill,
     Await,
     Look,
     List,
@@ -292,6 +316,37 @@ impl Maker<'_> {
             }
             Make::Query => Step::Query { run },
             Make::Hurry => Step::Hurry { run },
+            Make::Answer => Step::Answer {
+                place: seed as u8,
+                number: seed,
+            },
+            Make::CancelTask => Step::CancelTask { place: seed as u8 },
+            Make::Beat => Step::Beat { place: seed as u8 },
+            Make::Schedule => Step::Schedule {
+                name: place,
+                every: dice.below(4) as u8,
+                overlap: dice.below(6) as u8,
+                catch_up: dice.below(4) as u8,
+                program: dice.below(PROGRAMS) as u16,
+            },
+            Make::PauseSchedule => Step::PauseSchedule {
+                name: place,
+                pause: dice.percent(35),
+            },
+            Make::DeleteSchedule => Step::DeleteSchedule { name: place },
+            Make::Trigger => {
+                self.calls += 1;
+                let nonce = self.calls;
+                Step::Trigger { name: place, nonce }
+            }
+            Make::Backfill => {
+                self.calls += 1;
+                Step::Backfill {
+                    name: place,
+                    back_ms: dice.between(500, 60_000) as u16,
+                    nonce: self.calls,
+                }
+            }
             Make::Bulk => Step::Bulk {
                 id: dice.below(12) as u8,
                 action: dice.below(8) as u8,

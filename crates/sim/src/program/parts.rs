@@ -33,6 +33,8 @@ impl Machine {
                 .dice
                 .percent(15)
                 .then(|| self.dice.between(2_000, 9_000)),
+            heartbeat_timeout_ms: self.dice.percent(20).then(|| self.dice.between(100, 1_500)),
+            grace_ms: Some(self.dice.below(400)),
             ..TaskOptions::default()
         };
         Command::ScheduleTask {

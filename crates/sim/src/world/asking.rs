@@ -7,7 +7,8 @@ use crate::model::Book;
 use crate::plan::{CLIENTS, Step};
 use crate::program::{DESTINATIONS, LANES, WORKFLOWS, input};
 use trunkline_core::egress::{JobState, NewJob};
-use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard};
+use trunkline_core::entry::Outcome;
+use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{OnConflict, Op, RunFilter, Start};
 
@@ -21,7 +22,11 @@ impl World {
         let client =
             (mix(&[self.setup.seed, self.event_count, self.inputs]) % u64::from(CLIENTS)) as u8;
         let reason = Name::from("why not");
-        if self.operate(client, step) || self.talk(client, step) {
+        if self.operate(client, step)
+            || self.talk(client, step)
+            || self.plan_ahead(client, step)
+            || self.interfere(client, step)
+        {
             return;
         }
         let op = match step {
@@ -211,6 +216,16 @@ pub(super) fn write_down(op: &Op, book: &mut Book) {
         Op::RetryRun { run, at } => {
             book.retries.entry(run.clone()).or_default().insert(*at);
         }
+        Op::CompleteTask {
+            task,
+            outcome: Outcome::Completed(result),
+            ..
+        } => {
+            let text = std::str::from_utf8(result).ok();
+            let number: Option<u64> = text.and_then(|text| text.parse().ok());
+            let known = book.results.entry((task.run, task.command)).or_default();
+            known.extend(number);
+        }
         Op::CallMethod(call) => {
             book.calls.insert((call.nonce.0, call.method.clone()));
         }
@@ -260,6 +275,14 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         Op::CallMethod(call) => of_run(&call.run),
         Op::Query(query) => of_run(&query.run),
         Op::ReadEvents(request) => request.shard,
+        Op::CompleteTask { task, .. }
+        | Op::CancelTask { task }
+        | Op::HeartbeatTask { task, .. } => Some(task.run.shard(shards)),
+        Op::PutSchedule { schedule, .. } => Some(schedule_shard(&schedule.name, shards)),
+        Op::PauseSchedule { name, .. }
+        | Op::DeleteSchedule { name }
+        | Op::TriggerSchedule { name, .. }
+        | Op::BackfillSchedule { name, .. } => Some(schedule_shard(name, shards)),
         Op::PutDestination { destination } => of_destination(&destination.name),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
         Op::ReplayJob { destination, .. } | Op::CancelJob { destination, .. } => {

@@ -36,6 +36,7 @@ impl World {
             let destination = destination(name, 50, 4, 4, 5, false);
             self.ask(0, Op::PutDestination { destination }, false);
         }
+        self.end_schedules();
         self.settle()
     }
 

@@ -239,6 +239,9 @@ impl World {
             u64::from(task.command.0),
             u64::from(task.attempt),
         ];
+        if self.fate(self.setup.delegate, &[&name[..], &[12]].concat()) {
+            return self.delegate(task, number, peer);
+        }
         let fails = self.fate(self.setup.fail, &[&name[..], &[3]].concat());
         let outcome = if fails {
             let hopeless = self.fate(10, &[&name[..], &[4]].concat());
@@ -258,7 +261,9 @@ impl World {
             then: None,
         };
         let name = [task.run.0 as u64, task.token.0];
-        self.answer(number, peer, &name, report);
+        if let Some(ms) = self.answer(number, peer, &name, report) {
+            self.beat(task, number, peer, ms);
+        }
     }
 
     /// A worker answers: soon, late, twice, or never. Says after how many milliseconds it does first.
@@ -421,6 +426,8 @@ fn shard_of(report: &FromPeer, shards: u16) -> Option<ShardId> {
         | FromPeer::TaskDone { run, .. }
         | FromPeer::StepDone { run, .. }
         | FromPeer::QueryDone { run, .. }
+        | FromPeer::TaskDelegated { run, .. }
+        | FromPeer::Heartbeat { run, .. }
         | FromPeer::Evicted { run } => Some(run.shard(shards)),
         _ => None,
     }

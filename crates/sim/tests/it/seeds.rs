@@ -8,7 +8,7 @@ use trunkline_sim::world::World;
 const FRESH: Duration = Duration::from_secs(20);
 
 /// Seeds that once found a bug, in the engine or in the simulator.
-const REGRESSIONS: &[u64] = &[1, 4, 6, 7, 12];
+const REGRESSIONS: &[u64] = &[1, 4, 6, 7, 12, 16];
 
 fn hold(seed: u64) {
     let report = World::run(&Plan::of_seed(seed));
