@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Runs that W4 parks.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) parked: u32,
+    /// Calls that a destination of W5 may have under way at once.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) calls: u32,
     #[command(subcommand)]
     pub(crate) role: Option<Role>,
 }

@@ -2,7 +2,8 @@
 //! that it shares with what is measured.
 //!
 //! It understands what the engine sends (a length, no chunks) and nothing more. `/d/17` is the door of destination 17; what comes
-//! through a door that is [dead](Receiver::kill) is read and never answered. A job's number is the last of its body's digits.
+//! through a door that is [dead](Receiver::kill) is read and never answered. A job's number is the last of its body's digits. A call of
+//! the connector contract is answered by saying that each of its items is done.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -85,6 +86,7 @@ impl Receiver {
         let mut buffer = Vec::with_capacity(8 << 10);
         loop {
             while let Some((length, door, number)) = request(&buffer) {
+                let answer = contract_answer(&buffer[..length]);
                 buffer.drain(..length);
                 let Some(door) = self.doors.get(door) else {
                     return Err(io::Error::other("there is no such door"));
@@ -97,7 +99,10 @@ impl Receiver {
                     arrivals.push((number, Instant::now()));
                 }
                 door.taken.fetch_add(1, Ordering::Relaxed);
-                stream.write_all(OK).await?;
+                match &answer {
+                    None => stream.write_all(OK).await?,
+                    Some(items) => stream.write_all(items).await?,
+                }
             }
             if stream.read_buf(&mut buffer).await? == 0 {
                 return Ok(());
@@ -121,6 +126,30 @@ fn request(buffer: &[u8]) -> Option<(usize, usize, u64)> {
     Some((head + length, number(&buffer[door..head]) as usize, job))
 }
 
+/// The answer to a call of the connector contract: each item is done. Nothing if it is none.
+fn contract_answer(request: &[u8]) -> Option<Vec<u8>> {
+    const ITEM: &[u8] = b"{\"id\":\"";
+    let body = find(request, b"\r\n\r\n")? + 4;
+    let mut rest = &request[body..];
+    if !rest.starts_with(b"{\"contract\"") {
+        return None;
+    }
+    let mut items = Vec::new();
+    while let Some(at) = find(rest, ITEM) {
+        let id = rest.get(at + ITEM.len()..at + ITEM.len() + 32)?;
+        if !items.is_empty() {
+            items.push(b',');
+        }
+        items.extend(ITEM);
+        items.extend(id);
+        items.extend(b"\",\"status\":\"succeeded\"}");
+        rest = &rest[at + ITEM.len()..];
+    }
+    let length = items.len() + "{\"items\":[]}".len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{{\"items\":[");
+    Some([head.as_bytes(), &items, b"]}"].concat())
+}
+
 fn find(text: &[u8], word: &[u8]) -> Option<usize> {
     text.windows(word.len()).position(|window| window == word)
 }
@@ -133,7 +162,23 @@ fn number(text: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::request;
+    use super::{contract_answer, request};
+
+    #[test]
+    fn each_item_of_a_call_is_answered() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let item = format!("{{\"id\":\"{id}\",\"lane\":\"a\"}}");
+        let body = format!("{{\"contract\":1,\"items\":[{item},{item}]}}");
+        let answer = contract_answer(format!("POST / HTTP/1.1\r\n\r\n{body}").as_bytes());
+        let answer = String::from_utf8(answer.unwrap_or_default()).unwrap_or_default();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(
+            head.ends_with(&format!("content-length: {}", body.len())),
+            "{answer}"
+        );
+        assert_eq!(body.matches(id).count(), 2, "{answer}");
+        assert!(contract_answer(b"POST / HTTP/1.1\r\n\r\n{}").is_none());
+    }
 
     #[test]
     fn a_request_is_taken_when_it_is_complete() {

@@ -23,8 +23,6 @@ const LANES: u64 = 1_000;
 /// Jobs of one request, and requests under way at once.
 const REQUEST_JOBS: u64 = 500;
 const CLIENTS: u64 = 8;
-/// Calls under way at once to one destination.
-const CONCURRENCY: u32 = 256;
 /// Destinations of which one is dead.
 const DESTINATIONS: usize = 50;
 /// Destinations that are idle.
@@ -40,25 +38,29 @@ struct Bed {
     client: Client,
     server: Server,
     receiver: Receiver,
+    /// Calls under way at once to one destination.
+    calls: u32,
     _scratch: Scratch,
 }
 
 /// Takes the measurements of one of the workloads W5.
 pub(super) async fn measure(id: Id, options: &Options) -> Outcome<Vec<Measurement>> {
     match id {
-        Id::W5b => Ok(vec![saturated("W5b", Some(limit()), None).await?]),
+        Id::W5b => Ok(vec![saturated("W5b", options, Some(limit()), None).await?]),
         Id::W5c => {
             let connector = Connector {
                 batch_max: 100,
                 settings: Payload::null(),
                 body_bytes_max: 1 << 20,
             };
-            Ok(vec![saturated("W5c", None, Some(connector)).await?])
+            Ok(vec![
+                saturated("W5c", options, None, Some(connector)).await?,
+            ])
         }
         Id::W5d => Ok(vec![lag(options).await?]),
-        Id::W5e => beside_a_dead_one().await,
+        Id::W5e => beside_a_dead_one(options).await,
         Id::W5f => idle(options).await,
-        _ => Ok(vec![saturated("W5a", None, None).await?]),
+        _ => Ok(vec![saturated("W5a", options, None, None).await?]),
     }
 }
 
@@ -71,7 +73,7 @@ fn limit() -> Rate {
 }
 
 impl Bed {
-    async fn make(name: &str, doors: usize, noting: bool) -> Outcome<Self> {
+    async fn make(name: &str, options: &Options, doors: usize, noting: bool) -> Outcome<Self> {
         let scratch = Scratch::new(name)?;
         let server = Server::start(&scratch.path().join("data"))?;
         let client = Client::connect(server.url()).await?;
@@ -79,6 +81,7 @@ impl Bed {
             client,
             server,
             receiver: Receiver::listen(doors, noting).await?,
+            calls: options.calls,
             _scratch: scratch,
         })
     }
@@ -87,7 +90,7 @@ impl Bed {
         let destination = Destination {
             name: Name::from(format!("d{door}")),
             url: Name::from(self.receiver.url(door)),
-            concurrency: CONCURRENCY,
+            concurrency: self.calls,
             timeout_ms: 10_000,
             ..destination
         };
@@ -148,11 +151,12 @@ fn new_job(door: usize, number: u64, lanes: u64) -> (JobId, NewJob) {
 /// From the first job that is created to the last that is delivered and settled.
 async fn saturated(
     workload: &'static str,
+    options: &Options,
     rate: Option<Rate>,
     connector: Option<Connector>,
 ) -> Outcome<Measurement> {
     let is_batched = connector.is_some();
-    let bed = Bed::make(workload, 1, false).await?;
+    let bed = Bed::make(workload, options, 1, false).await?;
     let destination = Destination {
         rate,
         connector,
@@ -215,7 +219,7 @@ async fn await_settled(bed: &Bed, jobs: u64) -> Outcome<()> {
 
 /// W5d: jobs at an even pace, one a request; how long after the request each arrives.
 async fn lag(options: &Options) -> Outcome<Measurement> {
-    let bed = Bed::make("W5d", 1, true).await?;
+    let bed = Bed::make("W5d", options, 1, true).await?;
     bed.put(0, Destination::default()).await?;
     let jobs = PACE * options.seconds;
     let mut sent = Vec::with_capacity(jobs as usize);
@@ -262,7 +266,7 @@ async fn lag(options: &Options) -> Outcome<Measurement> {
 
 /// W5e: what 49 destinations get beside one that is well, one that never answers and one that refuses connections. Each case
 /// twice, in turn, because the machine is not the same from minute to minute.
-async fn beside_a_dead_one() -> Outcome<Vec<Measurement>> {
+async fn beside_a_dead_one(options: &Options) -> Outcome<Vec<Measurement>> {
     let cases = [
         "beside a well one",
         "beside a silent one",
@@ -272,7 +276,7 @@ async fn beside_a_dead_one() -> Outcome<Vec<Measurement>> {
     let jobs = JOBS / DESTINATIONS as u64;
     let others = (DESTINATIONS as u64 - 1) * jobs;
     for case in [0, 1, 2, 2, 1, 0] {
-        let bed = Bed::make("W5e", DESTINATIONS, false).await?;
+        let bed = Bed::make("W5e", options, DESTINATIONS, false).await?;
         let last = DESTINATIONS - 1;
         for door in 0..DESTINATIONS {
             bed.put(door, Destination::default()).await?;
@@ -284,7 +288,7 @@ async fn beside_a_dead_one() -> Outcome<Vec<Measurement>> {
                     name: Name::from(format!("d{last}")),
                     // Nothing listens on this port of the machine: it is the one for discarding.
                     url: Name::from("http://127.0.0.1:9/"),
-                    concurrency: CONCURRENCY,
+                    concurrency: bed.calls,
                     ..Destination::default()
                 };
                 bed.client
@@ -315,7 +319,7 @@ async fn beside_a_dead_one() -> Outcome<Vec<Measurement>> {
 
 /// W5f: a server in which nothing happens, without destinations and with a thousand.
 async fn idle(options: &Options) -> Outcome<Vec<Measurement>> {
-    let bed = Bed::make("W5f", 1, false).await?;
+    let bed = Bed::make("W5f", options, 1, false).await?;
     let mut lines = Vec::new();
     let mut empty = Usage::default();
     for (case, destinations) in [("no destination", 0), ("1,000 destinations", IDLE)] {

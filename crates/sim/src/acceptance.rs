@@ -216,7 +216,7 @@ impl Acceptance {
             }),
             rate: Some(self.rate(name)),
             concurrency: CONCURRENCY,
-            timeout_ms: 10_000,
+            timeout_ms: 30_000,
             retry: RetryPolicy {
                 initial_ms: 20,
                 max_ms: 200,
@@ -244,7 +244,10 @@ impl Acceptance {
                 per_second: rate.per_second,
                 burst: rate.burst,
                 concurrency: CONCURRENCY,
-                batch_max: if name == BATCHES { BATCH_MAX } else { 1 },
+                // Only what was under way in a kill.
+                told_twice_max: u64::from(CONCURRENCY)
+                    * u64::from(if name == BATCHES { BATCH_MAX } else { 1 })
+                    * kills.len() as u64,
                 kills: kills.to_vec(),
             };
             let Some(seen) = records.seen.get(name) else {

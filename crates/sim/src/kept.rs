@@ -24,23 +24,37 @@ mod carrying_on;
 
 pub use carrying_on::carry_on;
 
-/// A run that fails, or sleeps and then asks for a task that nobody offers while the folder is made.
+/// A run that fails; or waits for two signals; or sleeps, and then asks for a task that nobody offers while the folder is made.
+/// It never gives up waiting: a folder is kept for years.
 #[derive(Debug, Workflow)]
 pub struct Kept {
     /// How far it is.
     pub step: Prop<u32>,
+    /// What it waits for.
+    pub numbers: Channel<u64>,
 }
 
 #[workflow(version = 1)]
 impl Kept {
     #[run]
-    async fn run(&self, cx: Cx, fails: bool) -> Result<u64> {
-        if fails {
-            return Err(Error::new("Meant", "it was to fail"));
+    async fn run(&self, cx: Cx, what: String) -> Result<u64> {
+        let job = |step: u32| cx.egress("receiver").lane("kept").body(&step);
+        match what.as_str() {
+            "fail" => Err(Error::new("Meant", "it was to fail")),
+            "wait" => {
+                job(1).send()?;
+                let first = self.numbers.recv().await?;
+                self.step.set(1);
+                let second = self.numbers.recv().await?;
+                job(2).send()?;
+                Ok(10 * first + second)
+            }
+            _ => {
+                cx.sleep(secs(2)).await?;
+                self.step.set(1);
+                Ok(cx.service::<LaterStub>().double(21).await?)
+            }
         }
-        cx.sleep(secs(2)).await?;
-        self.step.set(1);
-        Ok(cx.service::<LaterStub>().double(21).await?)
     }
 }
 
@@ -170,11 +184,11 @@ fn status(server: &Server, workflow: &str, run: &str) -> Value {
         .clone()
 }
 
-fn plan(signals: usize) -> Value {
+fn plan() -> Value {
     let plan = Plan {
         amounts: vec![3, 4],
-        signals,
-        lane: "tally".to_owned(),
+        signals: 0,
+        lane: "kept".to_owned(),
     };
     json!(plan)
 }
@@ -227,16 +241,16 @@ pub async fn make(
         // Refused until the worker has said what it can.
         ask(server.address(), "POST", &path, &body).is_ok_and(|answered| answered.status < 300)
     };
-    until("the first start", || start("Tally", "done", plan(0))).await;
+    until("the first start", || start("Tally", "done", plan())).await;
     for run in ["waiting", "paused", "cancelled", "terminated"] {
-        assert!(start("Tally", run, plan(2)), "{run}");
+        assert!(start("Kept", run, json!("wait")), "{run}");
     }
-    assert!(start("Kept", "failed", json!(true)));
-    assert!(start("Kept", "sleeping", json!(false)));
+    assert!(start("Kept", "failed", json!("fail")));
+    assert!(start("Kept", "sleeping", json!("sleep")));
     for run in ["waiting", "paused", "cancelled", "terminated"] {
-        let path = format!("/v1/workflows/Tally/runs/{run}/signals/numbers");
+        let path = format!("/v1/workflows/Kept/runs/{run}/signals/numbers");
         tell(&server, "POST", &path, &json!(7));
-        let path = format!("/v1/workflows/Tally/runs/{run}/properties/received");
+        let path = format!("/v1/workflows/Kept/runs/{run}/properties/step");
         until("a signal", || {
             ask(server.address(), "GET", &path, &Value::Null)
                 .is_ok_and(|answered| answered.body.to_string().contains('1'))
@@ -248,9 +262,9 @@ pub async fn make(
         ("cancelled", "cancel"),
         ("terminated", "terminate"),
     ] {
-        let path = format!("/v1/workflows/Tally/runs/{run}/{what}");
+        let path = format!("/v1/workflows/Kept/runs/{run}/{what}");
         tell(&server, "POST", &path, &json!({"reason": "for the folder"}));
-        until(run, || status(&server, "Tally", run) == run).await;
+        until(run, || status(&server, "Kept", run) == run).await;
     }
     until("done", || status(&server, "Tally", "done") == "completed").await;
     until("failed", || status(&server, "Kept", "failed") == "failed").await;
@@ -263,12 +277,12 @@ pub async fn make(
     // Without a worker it does not get any further than this.
     drop(worker);
     until("a start without a worker", || {
-        start("Tally", "unplayed", plan(1))
+        start("Kept", "unplayed", json!("wait"))
     })
     .await;
     let schedule = json!({
         "when": [{"cron": "0 3 29 2 *"}],
-        "run": {"workflow": "Tally", "id": "nightly-{number}", "input": plan(0)},
+        "run": {"workflow": "Tally", "id": "nightly-{number}", "input": plan()},
         "paused": true,
     });
     tell(&server, "PUT", "/v1/schedules/nightly", &schedule);

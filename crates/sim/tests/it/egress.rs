@@ -14,7 +14,7 @@ fn every_job_arrives_in_order_at_a_bad_connector_though_the_server_is_killed() {
         lanes: 60,
         kills: 3,
         seed: 1,
-        per_second: 500,
+        per_second: 800,
         patience_at: &[40, 90],
     };
     let findings = runtime.block_on(acceptance.run(&Server::built_program(), &folder.0));

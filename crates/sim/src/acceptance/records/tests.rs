@@ -10,7 +10,7 @@ fn expected(jobs: u64) -> Expected {
         per_second: 100,
         burst: 10,
         concurrency: 2,
-        batch_max: 1,
+        told_twice_max: 0,
         kills: Vec::new(),
     }
 }
@@ -101,10 +101,10 @@ fn each_broken_promise_is_found() {
 }
 
 #[test]
-fn a_repeat_after_an_answer_is_explained_by_a_kill() {
+fn a_repeat_after_an_answer_needs_an_explanation() {
     let one = (1, "k1", End::Accepted);
     let mut expected = expected(1);
-    expected.kills.push(Duration::from_secs(1));
+    expected.told_twice_max = 1;
     let (tally, wrong) = seen(&[one, one]).judge(&expected);
     assert!(wrong.is_empty(), "{wrong:?}");
     assert_eq!(tally.told_twice, 1);

@@ -46,6 +46,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     config.segment_bytes = 1 << 20;
     config.checkpoint_bytes = 256 << 10;
     config.free_bytes_min = 64 << 10;
+    if let Some(ms) = after("--retention-ms") {
+        config.retention_ms = ms.parse()?;
+    }
+    if let Some(ms) = after("--events-retention-ms") {
+        config.events_retention_ms = ms.parse()?;
+    }
     let clock = Arc::new(VirtualClock::new(now(&data)));
     let engine = Engine::open_virtual(
         Arc::new(FaultyDisk::new(&data, script)?),
