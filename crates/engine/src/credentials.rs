@@ -19,6 +19,7 @@ use trunkline_core::payload::Name;
 use trunkline_core::peer::Rejection;
 use trunkline_vault::{Credential, Redactor, Vault, VaultError};
 
+pub use grant::GrantFigures;
 pub use upkeep::{CredentialStatus, NewCredential, TestCall, TestResult};
 
 pub(crate) use authenticate::wait;

@@ -73,7 +73,7 @@ pub mod sim {
 
 pub use access::{TenantRecord, TenantStage, TokenRecord};
 pub use config::Config;
-pub use credentials::{CredentialStatus, NewCredential, TestCall, TestResult};
+pub use credentials::{CredentialStatus, GrantFigures, NewCredential, TestCall, TestResult};
 pub use delivery::client::{HttpClient, any_address as http_client};
 pub use delivery::guard::Network;
 pub use engine::Engine;

@@ -20,7 +20,7 @@ use trunkline_api::access::TenantUse;
 use trunkline_api::core::peer::Counters;
 use trunkline_api::core::run::RunStatus;
 use trunkline_api::scope::Scope;
-use trunkline_engine::Stats;
+use trunkline_engine::{GrantFigures, Stats};
 
 mod destinations;
 
@@ -84,6 +84,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, pass: Pass) -> Answer {
     let mut text = Text(String::with_capacity(8 << 10));
     write_counters(&counters, &mut text);
     write_stats(&app.engine.stats(), &mut text);
+    write_grants(app.engine.grants(), &mut text);
     destinations::write(&app, &mut text).await;
     app.requests.write(&mut text);
     if app.is_home() {
@@ -320,6 +321,20 @@ fn write_stats(stats: &Stats, text: &mut Text) {
     ] {
         text.gauge(&format!("trunkline_{name}"), help, value);
     }
+}
+
+fn write_grants(grants: GrantFigures, text: &mut Text) {
+    let name = "trunkline_credential_grants_total";
+    let help = "Access tokens asked for, by what the endpoint answered.";
+    text.head(name, "counter", help);
+    for (end, count) in [("granted", grants.granted), ("refused", grants.refused)] {
+        text.sample(name, &format!("{{end=\"{end}\"}}"), count);
+    }
+    text.gauge(
+        "trunkline_credential_failing",
+        "Credentials whose endpoint gave no access token when it was last asked.",
+        grants.failing,
+    );
 }
 
 /// The text under way.

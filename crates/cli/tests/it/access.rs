@@ -52,7 +52,13 @@ fn a_tenant_is_there_or_not_whenever_the_server_is_killed() {
 fn the_file_of_the_first_token_is_made_for_its_owner_alone_and_what_is_no_token_is_not_shown() {
     let folder = Folder::new();
     let file = folder.path().join("admin.token").display().to_string();
-    let required = ["--require-tokens", "--admin-token-file", &file];
+    let required = [
+        "--require-tokens",
+        "--admin-token-file",
+        &file,
+        "--log-level",
+        "trace",
+    ];
     let server = Server::start_with(&folder, &required);
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

@@ -5,6 +5,7 @@
 //! answer. Tokens are in memory only: after a restart they are fetched again.
 
 use super::authenticate::{Http, Reason, base64, encoded};
+use crate::engine::Engine;
 use hashbrown::HashMap;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -12,6 +13,7 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request};
 use hyper_util::client::legacy::connect::Connect;
 use serde::Deserialize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use trunkline_core::payload::Name;
@@ -32,10 +34,32 @@ pub(super) struct AccessToken {
     pub(super) number: u64,
 }
 
+impl Engine {
+    /// How it goes with the access tokens that credentials fetch.
+    #[must_use]
+    pub fn grants(&self) -> GrantFigures {
+        self.node().credentials.grants.figures()
+    }
+}
+
 /// The access tokens by credential.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
     all: Mutex<HashMap<Name, Arc<Grant>>>,
+    /// How often an endpoint gave a token, and how often none.
+    granted: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// How it goes with access tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GrantFigures {
+    /// Tokens that endpoints gave.
+    pub granted: u64,
+    /// Times that an endpoint was asked and gave none.
+    pub refused: u64,
+    /// Credentials whose endpoint gave none when it was last asked, now.
+    pub failing: u64,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +114,17 @@ impl Grants {
         held.failed.as_ref().map(|(_, reason)| reason.clone())
     }
 
+    /// How it goes.
+    pub(super) fn figures(&self) -> GrantFigures {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_failing = |grant: &&Arc<Grant>| grant.lock().failed.is_some();
+        GrantFigures {
+            granted: self.granted.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            failing: all.values().filter(is_failing).count() as u64,
+        }
+    }
+
     /// A token for `version` of a credential, from memory or from the endpoint.
     pub(super) async fn token<C>(
         &self,
@@ -124,8 +159,12 @@ impl Grants {
             .unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
         let mut held = grant.lock();
         match fetched {
-            Ok(granted) => Ok(held.take(granted, version.number, now_ms)),
+            Ok(granted) => {
+                self.granted.fetch_add(1, Ordering::Relaxed);
+                Ok(held.take(granted, version.number, now_ms))
+            }
             Err(reason) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
                 let reason = format!("the token endpoint: {reason}");
                 tracing::warn!(credential = %credential, reason, "an access token cannot be had");
                 held.failed = Some((now_ms + PAUSE_MS, reason.clone()));

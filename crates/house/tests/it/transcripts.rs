@@ -8,6 +8,7 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/guides/operating.md",
     "docs/guides/access.md",
+    "docs/guides/credentials.md",
     "docs/guides/tutorial.md",
     "docs/guides/connectors.md",
 ];

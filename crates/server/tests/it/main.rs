@@ -8,6 +8,7 @@ mod connections;
 mod credentials;
 mod disk;
 mod events;
+mod grants;
 mod guard;
 mod guarded;
 mod http;

@@ -1,8 +1,7 @@
 //! What leaves besides deliveries: calls to token endpoints and metadata APIs, and answers that are about the credential.
 
-use crate::credentials::{
-    client_credentials, create, destination, ends, put, shop_with_grants, start, with_ring,
-};
+use crate::credentials::{create, destination, ends, put, start, with_ring};
+use crate::grants::{client_credentials, shop_with_grants};
 use crate::guard::{Guard, header};
 use crate::{Config, Folder, Server};
 use serde_json::{Value, json};
