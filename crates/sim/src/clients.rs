@@ -203,13 +203,15 @@ impl Clients {
                 model.marks.set("a task was answered from outside");
                 self.facts.push(Fact::Answered(*task, outcome.clone()));
             }
-            (Op::CancelTask { .. }, Reply::Done)
-            | (Op::HeartbeatTask { .. }, Reply::TaskAlive { .. })
+            (Op::HeartbeatTask { .. }, Reply::TaskAlive { .. })
             | (Op::CompleteTimers { .. }, Reply::TimersCompleted { .. })
             | (Op::PutSchedule { .. }, Reply::SchedulePut { .. })
             | (Op::TriggerSchedule { .. }, Reply::Fired { .. })
             | (
-                Op::PauseSchedule { .. } | Op::DeleteSchedule { .. } | Op::BackfillSchedule { .. },
+                Op::CancelTask { .. }
+                | Op::PauseSchedule { .. }
+                | Op::DeleteSchedule { .. }
+                | Op::BackfillSchedule { .. },
                 Reply::Done,
             ) => {}
             (Op::CallMethod(call), Reply::MethodCalled { call: place, .. }) => {
