@@ -96,6 +96,18 @@ pub struct Run {
     #[n(26)]
     #[cbor(skip_if = "is_zero")]
     pub calls: u32,
+    /// True once it was retried: what was open then was asked for again, so that two answers may come.
+    #[n(33)]
+    #[cbor(skip_if = "is_false")]
+    pub asked_again: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the derive wants a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(

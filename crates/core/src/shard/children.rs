@@ -309,12 +309,13 @@ impl Shard {
         let Some((key, mut hot)) = self.asking(io, asked) else {
             return;
         };
-        let count = Payload::from(count.to_string().into_bytes());
-        let answered = Notification::Answered {
-            command: asked.2,
-            outcome: Outcome::Completed(count),
-        };
-        self.notify(io, key, &mut hot, answered);
+        let command = asked.2;
+        if !self.has_heard(io, key, &mut hot, command) {
+            let count = Payload::from(count.to_string().into_bytes());
+            let outcome = Outcome::Completed(count);
+            let answered = Notification::Answered { command, outcome };
+            self.notify(io, key, &mut hot, answered);
+        }
         self.keep(key, hot);
     }
 
@@ -328,8 +329,10 @@ impl Shard {
             Some(rejection) => Outcome::Failed(refusal(rejection)),
         };
         let command = asked.2;
-        let answered = Notification::Answered { command, outcome };
-        self.notify(io, key, &mut hot, answered);
+        if !self.has_heard(io, key, &mut hot, command) {
+            let answered = Notification::Answered { command, outcome };
+            self.notify(io, key, &mut hot, answered);
+        }
         self.keep(key, hot);
     }
 

@@ -343,7 +343,9 @@ impl Shard {
         let Some(mut hot) = self.load(io, key) else {
             return;
         };
-        if hot.run.id == run && hot.run.began_at() == began_at && !hot.run.status.is_final() {
+        let is_meant =
+            hot.run.id == run && hot.run.began_at() == began_at && !hot.run.status.is_final();
+        if is_meant && !self.has_heard(io, key, &mut hot, command) {
             let ended = Notification::MethodEnded { command, outcome };
             let (notification, _) = fitting(&hot, ended);
             self.notify(io, key, &mut hot, notification);

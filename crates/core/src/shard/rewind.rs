@@ -65,12 +65,39 @@ impl Shard {
         let point = at.map_or(Point::LastFailure, Point::Command);
         let cut = cut(entries, point, None, io.now).ok_or_else(|| nowhere(&hot.run.id, at))?;
         self.set_status(hot, RunStatus::Running);
+        hot.run.asked_again = true;
         hot.run.finished_at = None;
         hot.run.outcome = None;
         // Its time may long be over: whoever retries it wants it to go on.
         hot.run.timeout_at = None;
         self.rewrite(io, key, hot, &cut);
         Ok(())
+    }
+
+    /// True if the run knows already what became of `command`. The answer to what it had asked for before it was retried may be
+    /// under way then, and asking again does nothing but bring another one.
+    pub(super) fn has_heard(
+        &mut self,
+        io: &mut Io<'_>,
+        key: RunKey,
+        hot: &mut Hot,
+        command: CommandId,
+    ) -> bool {
+        if !hot.run.asked_again {
+            return false;
+        }
+        self.close_chunk(io, key, hot);
+        let is_it = |entry: &Entry| match entry {
+            Entry::Notification(_, notification) => matches!(
+                notification,
+                Notification::Answered { command: answered, .. }
+                | Notification::MethodEnded { command: answered, .. } if *answered == command
+            ),
+            Entry::Turn { .. } | Entry::Command(_) => false,
+        };
+        let chunks = self.whole_history(io, key, hot.run.chunks);
+        let mut chunks = chunks.iter();
+        chunks.any(|chunk| decode::<Vec<Entry>>(chunk).iter().any(is_it))
     }
 
     /// Starts a run with part of the history of another, which is not touched.

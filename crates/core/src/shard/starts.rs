@@ -170,6 +170,7 @@ impl Shard {
             start_at,
             open_methods: Vec::new(),
             calls: 0,
+            asked_again: false,
         });
         self.runs_by_status[RunStatus::Running as usize] += 1;
         self.index_tags(io, key, &hot.run);

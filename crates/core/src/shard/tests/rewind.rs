@@ -1,15 +1,18 @@
 //! Stories of retries and forks: what is tried again, what is kept, and what is not touched.
 
+use super::cluster::id_on;
+use super::mail::sends;
 use super::runs::{code, signal, status};
 use super::world::*;
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome};
 use crate::failure::{Failure, FailureKind};
-use crate::ids::{CommandId, Nonce};
+use crate::ids::{CommandId, Nonce, ShardId};
 use crate::payload::{Name, Payload};
 use crate::peer::{FromPeer, Op, Reply, TaskAttempt, ToPeer};
 use crate::policy::RetryPolicy;
 use crate::run::RunStatus;
+use crate::shard::Settings;
 use crate::time::Timestamp;
 use std::string::{String, ToString};
 use std::vec;
@@ -371,4 +374,56 @@ fn only_ended_runs_are_purged() {
             ..
         }
     )));
+}
+
+#[test]
+fn what_is_asked_again_by_a_retry_takes_effect_once_and_is_answered_once() {
+    let settings = Settings {
+        shards: 2,
+        ..Settings::default()
+    };
+    let (asking, asked) = (id_on(0, "asking"), id_on(1, "asked"));
+    let mut home = World::with(settings.clone(), ShardId(0));
+    let mut other = World::with(settings, ShardId(1));
+    other.start(&asked);
+    other.effects.clear();
+    home.start(&asking);
+    let signal = Command::SignalRun {
+        command: CommandId(0),
+        run: run_id(&asked),
+        channel: Name::from("c"),
+        payload: json("1"),
+    };
+    home.play(WORKER, false, vec![signal, task(1)]);
+    let mut messages = sends(&mut home);
+    // What it asked for is still under way when it fails, is retried, and asks again.
+    finish_with(&mut home, 1, failed("Declined"));
+    home.play(WORKER, false, vec![failing()]);
+    retry(&mut home, &asking);
+    messages.extend(sends(&mut home));
+    assert_eq!(messages.len(), 2);
+    for message in messages {
+        other.feed(message);
+    }
+    let is_signal =
+        |entry: &Entry| matches!(entry, Entry::Notification(_, Notification::Signal { .. }));
+    let signals = other
+        .history(&asked)
+        .iter()
+        .filter(|it| is_signal(it))
+        .count();
+    assert_eq!(signals, 1);
+    let answers = sends(&mut other);
+    assert_eq!(answers.len(), 2);
+    for answer in answers {
+        home.feed(answer);
+    }
+    let is_answer =
+        |entry: &Entry| matches!(entry, Entry::Notification(_, Notification::Answered { .. }));
+    let answered = home
+        .history(&asking)
+        .iter()
+        .filter(|it| is_answer(it))
+        .count();
+    assert_eq!(answered, 1);
 }
