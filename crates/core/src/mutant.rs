@@ -25,6 +25,8 @@ macro_rules! mutants {
 mutants! {
     /// The rate limiter begins anew when a shard is opened.
     LimiterReset "limiter-reset-on-restart",
+    /// What was granted of shared limiters, and not yet used, is forgotten when a shard is opened.
+    PermitsForgotten "permits-forgotten-on-restart",
     /// One call too many fits in a burst.
     BurstByOne "burst-by-one",
     /// A failed attempt is repeated at once.

@@ -242,6 +242,7 @@ impl Clients {
                 | Op::RetryRun { .. }
                 | Op::Purge { .. }
                 | Op::PutDestination { .. }
+                | Op::Egress(_)
                 | Op::ReplayJob { .. },
                 Reply::Done,
             )

@@ -78,6 +78,8 @@ pub const MARKS: &[&str] = &[
     "a delivery was never reported",
     "a destination asked for patience",
     "a rate held a job back",
+    "a shared limiter held a job back",
+    "a call left with a permit of a shared limiter",
     "a page of events was full",
     "a message crossed from shard to shard",
     "a message was sent again after a power failure",

@@ -28,6 +28,7 @@ mod effects;
 mod egress;
 mod generations;
 mod history;
+pub mod limiters;
 mod methods;
 mod open;
 mod recovery;
@@ -71,6 +72,8 @@ pub struct Model {
     attempted: BTreeSet<(JobId, u64, u32)>,
     /// When calls left, by destination, since its rate was set.
     sends: BTreeMap<Name, (Option<Rate>, Vec<Timestamp>)>,
+    /// What left under quotas and the shared limiter.
+    limited: limiters::Limited,
     /// The newest token that each shard has let out.
     tokens: BTreeMap<ShardId, Token>,
     /// Destinations that the newest batch has changed, as they were before.
@@ -133,6 +136,7 @@ impl Model {
             flying: BTreeMap::new(),
             attempted: BTreeSet::new(),
             sends: BTreeMap::new(),
+            limited: limiters::Limited::default(),
             tokens: BTreeMap::new(),
             before: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -264,6 +268,7 @@ impl Model {
                         });
                     }
                 }
+                b"lw" => self.mark_wait(value.as_deref()),
                 b"ej" => touched.jobs.push(JobChange { old, new: value }),
                 _ => {}
             }

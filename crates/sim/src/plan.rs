@@ -165,6 +165,8 @@ pub enum Step {
         skip: bool,
         paused: bool,
     },
+    /// An operator makes the limiter that destinations share.
+    Limit,
     /// A client ships jobs. The same `key` again is a repeat.
     Ship {
         destination: u8,

@@ -270,7 +270,10 @@ impl Shard {
         });
         let (from, to) = self.keys.all(Kind::LimiterLine);
         io.scan((&from, &to), &mut |_, value| {
-            let row: LineRow = decode(value);
+            let mut row: LineRow = decode(value);
+            if mutant::is(Mutant::PermitsForgotten) {
+                row.granted = 0;
+            }
             let line = (row.destination.clone(), row.action.clone());
             if row.wanted > 0 {
                 self.limiters.round.push_back(line.clone());
@@ -278,6 +281,11 @@ impl Shard {
             self.limiters.lines.insert(line, row);
             true
         });
+        if mutant::is(Mutant::PermitsForgotten) {
+            for held in self.limiters.held.values_mut() {
+                held.row.reserved = 0;
+            }
+        }
         self.limiters.opened = true;
     }
 

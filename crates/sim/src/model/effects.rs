@@ -30,6 +30,7 @@ impl Model {
         }
         if let Effect::Deliver { destination, .. } = effect {
             self.check_rate(destination, at)?;
+            self.check_limits(destination, at)?;
         }
         Ok(())
     }

@@ -144,6 +144,7 @@ const GROUPS: &[(&[(Make, u64)], u64)] = &[
         ],
         Flavour::UNLUCKY,
     ),
+    (&[(Make::Limit, 6), (Make::Put, 4), (Make::Ship, 6)], 0),
 ];
 
 /// The kinds of steps that are faults.
@@ -192,6 +193,7 @@ enum Make {
     List,
     Follow,
     Put,
+    Limit,
     Ship,
     RepeatShip,
     Replay,
@@ -364,6 +366,7 @@ impl Maker<'_> {
             Make::List => Step::List { shard: place },
             Make::Follow => Step::Follow { shard: place },
             Make::Put => put(dice, place % 3),
+            Make::Limit => Step::Limit,
             Make::Ship => {
                 self.keys += 1;
                 ship(dice, self.keys)

@@ -4,13 +4,14 @@ use super::World;
 use crate::clients::destination;
 use crate::dice::mix;
 use crate::model::Book;
+use crate::model::limiters::{limit, market};
 use crate::plan::{CLIENTS, Step};
 use crate::program::{DESTINATIONS, LANES, WORKFLOWS, input};
 use trunkline_core::egress::{JobState, NewJob};
 use trunkline_core::entry::Outcome;
 use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{OnConflict, Op, RunFilter, Start};
+use trunkline_core::peer::{EgressOp, OnConflict, Op, RunFilter, Start};
 
 /// The id of a run.
 pub(super) fn run_id(run: u8) -> RunId {
@@ -83,6 +84,7 @@ impl World {
                 let shard = ShardId(u16::from(shard) % self.setup.shards);
                 Op::ReadEvents(self.model.listener.request(shard))
             }
+            Step::Limit => Op::Egress(EgressOp::PutLimiter { limiter: market() }),
             Step::Put {
                 destination: place,
                 rate,
@@ -95,6 +97,9 @@ impl World {
                 let name = DESTINATIONS[usize::from(place) % DESTINATIONS.len()];
                 let mut destination = destination(name, rate, burst, concurrency, attempts, skip);
                 destination.paused = paused;
+                if self.model.has_market() {
+                    limit(&mut destination, burst.wrapping_add(attempts));
+                }
                 Op::PutDestination { destination }
             }
             Step::Ship {
@@ -284,6 +289,7 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::TriggerSchedule { name, .. }
         | Op::BackfillSchedule { name, .. } => Some(schedule_shard(name, shards)),
         Op::PutDestination { destination } => of_destination(&destination.name),
+        Op::Egress(_) => Some(ShardId(0)),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
         Op::ReplayJob { destination, .. } | Op::CancelJob { destination, .. } => {
             of_destination(destination)

@@ -98,6 +98,7 @@ impl World {
             rows.any(|(key, _)| key[6..] != [0; 8])
         });
         !messages
+            && !self.model.has_permits_out()
             && self.model.bulks_under_way().is_empty()
             && self
                 .model
