@@ -74,6 +74,10 @@ pub struct Model {
     sends: BTreeMap<Name, (Option<Rate>, Vec<Timestamp>)>,
     /// What left under quotas and the shared limiter.
     limited: limiters::Limited,
+    /// True once the clock was set back between two lives: times do not say any more what came first.
+    clock_went_back: bool,
+    /// Runs whose ids have been used again. A crash may bring an earlier one back, and what is known of its leases is gone.
+    reused: BTreeSet<RunKey>,
     /// The newest token that each shard has let out.
     tokens: BTreeMap<ShardId, Token>,
     /// Destinations that the newest batch has changed, as they were before.
@@ -137,6 +141,8 @@ impl Model {
             attempted: BTreeSet::new(),
             sends: BTreeMap::new(),
             limited: limiters::Limited::default(),
+            clock_went_back: false,
+            reused: BTreeSet::new(),
             tokens: BTreeMap::new(),
             before: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -242,6 +248,9 @@ impl Model {
                 b"ed" => {
                     let before = old.as_deref().map(decode::<DestinationRow>);
                     let after = value.as_deref().map(decode::<DestinationRow>);
+                    if let Some(after) = &after {
+                        self.note_limits(&after.destination);
+                    }
                     if let Some((before, after)) = before.zip(after) {
                         let patience = after.held_until > before.held_until;
                         let mark = "a destination asked for patience";

@@ -189,8 +189,12 @@ impl Machine {
             return None;
         };
         let mut machine = Self::new(input, *at);
-        // A run that was retried from its very start says so behind that, before which nothing can stand.
-        if let Some(Entry::Notification(_, Notification::Rewound { next, .. })) = entries.get(1) {
+        // A run that was retried from its very start says so behind that, before which nothing can stand. If a turn has played
+        // the start alone, what stands there is for the turns to come.
+        let plays_the_start = |entry: &Entry| matches!(entry, Entry::Turn { upto: 1 });
+        if !entries.iter().any(plays_the_start)
+            && let Some(Entry::Notification(_, Notification::Rewound { next, .. })) = entries.get(1)
+        {
             machine.next_command = next.0;
         }
         Some(machine)

@@ -53,8 +53,13 @@ impl Shard {
         let row = &task.row;
         let is_over = |at: Option<Timestamp>| at.is_some_and(|at| at <= io.now);
         let delegated = row.delegated();
-        if row.is_answered() && lease.is_none() {
-            // Its attempt went with its worker: the answer counts. The failure is not looked at.
+        let grace_is_over = row.is_cancelling() && is_over(row.cancel_by());
+        let is_out_of_time = is_over(row.total_deadline()) || grace_is_over;
+        if row.is_answered() && (lease.is_none() || is_out_of_time) {
+            // Its attempt went with its worker, or is waited for no longer: the answer counts. The failure is not looked at.
+            if let Some(lease) = lease {
+                self.part_with(io, key, lease, true);
+            }
             self.attempt_over(io, key, Outcome::Failed(took_too_long()), Then::Nothing);
         } else if is_over(row.total_deadline()) {
             let mut failure = Failure::new(
@@ -69,9 +74,7 @@ impl Shard {
             let command = key.1;
             let notification = Notification::TaskFailed { command, failure };
             self.end_task(io, key, notification, Then::Nothing);
-        } else if row.is_cancelling()
-            && (lease.is_none() && delegated.is_none() || is_over(row.cancel_by()))
-        {
+        } else if row.is_cancelling() && (lease.is_none() && delegated.is_none() || grace_is_over) {
             if let Some(lease) = lease {
                 io.tell(lease.peer, abandon(key, lease.token));
             }

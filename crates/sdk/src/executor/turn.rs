@@ -125,12 +125,19 @@ impl Player {
         clock: Timestamp,
     ) -> Result<(Fresh, u32), Stuck> {
         let mut fresh = Fresh::new();
+        let first_turn = entries.iter().find_map(|entry| match entry {
+            Entry::Turn { upto } => Some(*upto),
+            _ => None,
+        });
+        // A first turn that was kept has played the start alone: what stands behind that is for the turns to come.
+        let begins_anew = first_turn.is_none_or(|upto| upto > 1);
         let mut entries = entries.into_iter().peekable();
         let mut index = from;
         while let Some(entry) = entries.next() {
             match entry {
                 Entry::Notification(at, notification) => {
                     if index == 1
+                        && begins_anew
                         && let Notification::Rewound { next, .. } = notification
                     {
                         // The run was retried from its very start, before which nothing can stand.

@@ -43,6 +43,8 @@ pub struct Reading {
     results: Vec<(u32, CommandId, Option<Token>)>,
     /// Jobs asked for.
     pub jobs: Vec<(CommandId, Name, Name)>,
+    /// True if it says where the history of the run that it was forked from ends.
+    pub is_cut_from_another: bool,
 }
 
 impl Reading {
@@ -79,6 +81,7 @@ impl Reading {
             finish: None,
             results: Vec::new(),
             jobs: Vec::new(),
+            is_cut_from_another: false,
         };
         let mut expected = std::collections::VecDeque::new();
         for (index, entry) in entries.iter().enumerate() {
@@ -206,6 +209,14 @@ impl Reading {
                 }
                 broken("CHILD-ONCE", format!("{} {command:?} has ended", run.id))
             }
+            Notification::Rewound {
+                source: Some(_), ..
+            } => {
+                // What was shipped before the cut, the source has shipped.
+                self.jobs.clear();
+                self.is_cut_from_another = true;
+                Ok(())
+            }
             Notification::CancelRequested { .. } => {
                 if std::mem::replace(&mut self.cancelling, true) {
                     return broken("RUN-HISTORY", format!("{} is cancelled twice", run.id));
@@ -311,6 +322,7 @@ impl Model {
         if again {
             // Attempts for what came before prove nothing for what comes now.
             self.leases.retain(|(run, _), _| *run != key);
+            self.reused.insert(key);
         }
         for began_at in [seen.began_at, run.began_at()] {
             self.note_jobs(key, began_at, gone);
@@ -385,6 +397,7 @@ impl Model {
         };
         match lease {
             Some((newest, _)) if newest == token => Ok(()),
+            None if self.reused.contains(&key) => Ok(()),
             other => broken(
                 "LEASE-ONE",
                 format!(

@@ -79,11 +79,27 @@ impl Model {
         self.live.range(from..to).next().is_some()
     }
 
+    /// The clock is set back: what has left is as long ago as it was.
+    pub fn clock_set_back(&mut self, ms: u64) {
+        self.clock_went_back |= ms > 0;
+        let own = self.limited.own.values_mut().flatten();
+        for (at, _) in own.chain(&mut self.limited.market) {
+            at.0 = at.0.saturating_sub(ms);
+        }
+    }
+
     /// What a destination has and wants of the limiter has changed.
     pub(super) fn mark_wait(&mut self, row: Option<&[u8]>) {
         let row: Option<LineRow> = row.map(decode);
         let waits = row.is_some_and(|row| row.wanted > 0);
         self.marks.set_if(waits, "a shared limiter held a job back");
+    }
+
+    /// A destination has other settings: without a quota, nothing is known any more of what was used of one.
+    pub(super) fn note_limits(&mut self, destination: &Destination) {
+        if destination.quotas.is_none() {
+            self.limited.own.remove(&destination.name);
+        }
     }
 
     /// A call leaves: the quotas and the limiter hold in every window that it is in.
@@ -92,8 +108,6 @@ impl Model {
         if destination.quotas.is_some() {
             let calls = self.limited.own.entry(name.clone()).or_default();
             check(calls, (at, 1), OWN, None)?;
-        } else {
-            self.limited.own.remove(name);
         }
         for it in destination.limiters.iter().flatten() {
             let call = (at, u64::from(it.cost));

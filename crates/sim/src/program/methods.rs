@@ -21,7 +21,7 @@ impl Machine {
         let outcome = match method.as_str() {
             "echo" => Outcome::Completed(input.clone()),
             "doze" if !self.cancelled => {
-                self.clock = self.clock.plus_ms(1 + u64::from(call) * 50);
+                self.clock = self.clock.plus_ms(500 + u64::from(call) * 200);
                 let command = self.claim();
                 self.methods.insert(call, command);
                 commands.push(Command::StartTimer {

@@ -61,6 +61,7 @@ impl World {
         let before = self.now;
         self.now =
             Timestamp(self.now.0 - u64::from(clock_back_ms)).plus_ms(u64::from(seed % 4) * 400);
+        self.model.clock_set_back(u64::from(clock_back_ms));
         self.model.marks.set_if(
             self.now < before,
             "the clock was set back between two lives",

@@ -176,6 +176,19 @@ fn an_early_answer_is_kept_however_the_attempt_ends() {
 }
 
 #[test]
+fn an_early_answer_counts_also_when_the_time_for_all_attempts_is_up() {
+    let (mut world, attempt) = with(TaskOptions {
+        total_timeout_ms: Some(1_000),
+        ..options()
+    });
+    let id = attempt.task_id();
+    let taken = answer(&mut world, id, completed("\"quick\""), 1);
+    assert_eq!(taken, Ok(Reply::Done));
+    world.pass(1_000);
+    assert_eq!(ending(&mut world), Some(completed("\"quick\"")));
+}
+
+#[test]
 fn an_answer_between_two_attempts_counts_at_once() {
     let (mut world, attempt) = with(options());
     done(&mut world, &attempt, failed("Busy"));

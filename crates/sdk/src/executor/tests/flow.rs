@@ -1,6 +1,9 @@
 //! What runs can do: tasks, joins, races, signals, steps, jobs.
 
 use super::*;
+use trunkline_api::core::entry::{Command, Entry, Notification};
+use trunkline_api::core::ids::CommandId;
+use trunkline_api::core::time::Timestamp;
 
 #[test]
 fn tasks_follow_one_another() {
@@ -308,8 +311,8 @@ fn the_error_of_a_task_keeps_its_type() {
     let trace = told::<typed_error>(&(), |script| {
         let failure = BookError::Full { seats: 17 }.into_failure();
         assert_eq!(failure.name.as_str(), "Full");
-        script.note(crate::core::entry::Notification::TaskFailed {
-            command: crate::core::ids::CommandId(0),
+        script.note(Notification::TaskFailed {
+            command: CommandId(0),
             failure,
         });
     });
@@ -416,4 +419,28 @@ fn a_turn_that_fits_into_no_message_pauses_the_run() {
         trace.contains("✗ TL0004: the code asks for 6 things"),
         "{trace}"
     );
+}
+
+#[test]
+fn a_rewind_behind_a_turn_that_played_the_start_alone_counts_from_the_next_turn_on() {
+    let mut script = Script::start::<sequence>(&3, 0);
+    script.turn();
+    // A signal came while the first turn was with the worker, so it stands before what that turn asked for. A rewind that keeps
+    // the turn stands before the signal.
+    let rewound = Notification::Rewound {
+        next: CommandId(5),
+        dropped: 2,
+        source: None,
+    };
+    let at = Timestamp(1_015);
+    script.history.insert(1, Entry::Notification(at, rewound));
+    script.completed(0, &"ritz");
+    script.settle();
+    assert_eq!(script.stuck, None);
+    let asked = |wanted: u32| {
+        let commands = script.commands();
+        let mut commands = commands.into_iter();
+        commands.any(|it| matches!(it, Command::ScheduleTask { command, .. } if *command == CommandId(wanted)))
+    };
+    assert!(asked(0) && asked(5) && !asked(1));
 }
