@@ -105,7 +105,10 @@ pub(super) fn newest_rewound(entries: &[Entry]) -> Option<&Entry> {
     let rewound =
         |entry: &&Entry| matches!(entry, Entry::Notification(_, Notification::Rewound { .. }));
     let next = |entry: &&Entry| match entry {
-        Entry::Notification(at, Notification::Rewound { next, .. }) => (*at, *next),
+        // A fork within the millisecond of a retry has the marks of both, and its own is newer.
+        Entry::Notification(at, Notification::Rewound { next, source, .. }) => {
+            (*at, *next, source.is_some())
+        }
         _ => unreachable!("only these are looked at"),
     };
     entries.iter().filter(rewound).max_by_key(next)

@@ -8,7 +8,19 @@ use trunkline_sim::world::World;
 const FRESH: Duration = Duration::from_secs(20);
 
 /// Seeds that once found a bug, in the engine or in the simulator.
-const REGRESSIONS: &[u64] = &[1, 4, 6, 7, 12, 16];
+const REGRESSIONS: &[u64] = &[
+    1,
+    4,
+    6,
+    7,
+    12,
+    16,
+    // An answer that was accepted early was lost with the time of all attempts.
+    1_795_298_943_632_018,
+    // A rewind behind a first turn that had played the start alone.
+    1_795_298_943_634_692,
+    1_795_298_943_635_684,
+];
 
 fn hold(seed: u64) {
     let report = World::run(&Plan::of_seed(seed));
