@@ -105,9 +105,9 @@ pub(super) fn newest_rewound(entries: &[Entry]) -> Option<&Entry> {
     let rewound =
         |entry: &&Entry| matches!(entry, Entry::Notification(_, Notification::Rewound { .. }));
     let next = |entry: &&Entry| match entry {
-        // A fork within the millisecond of a retry has the marks of both, and its own is newer.
+        // Numbers grow, and times may not. A fork within the millisecond of a retry has the marks of both; its own is newer.
         Entry::Notification(at, Notification::Rewound { next, source, .. }) => {
-            (*at, *next, source.is_some())
+            (*next, *at, source.is_some())
         }
         _ => unreachable!("only these are looked at"),
     };
