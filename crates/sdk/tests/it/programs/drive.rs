@@ -6,6 +6,7 @@ use super::interpret::{Machine, Start};
 use super::program::{COUNTERS, Ending, Program, Visit, signal_value};
 use futures_util::future::try_join_all;
 use std::future::IntoFuture;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use trunkline::core::code::Code;
 use trunkline::core::ids::Nonce;
@@ -107,20 +108,31 @@ impl Driver<'_> {
         does("awaits the end");
         // From here on time may pass.
         let mut end = std::pin::pin!(end_of(&run));
+        let mut ended = None;
         if ending == Ending::IsCancelled {
+            let is_asked = AtomicBool::new(false);
             let cancelled = async {
                 while insist(|| run.prop(|w| &w.ready)).await? != Some(true) {
                     moment().await;
                 }
+                is_asked.store(true, Ordering::Relaxed);
                 insist(|| run.cancel("the program wants it so")).await
             };
             tokio::select! {
                 cancelled = cancelled => cancelled.map_err(|error| format!("cancel: {error}"))?,
-                end = &mut end => return Err(format!("{end:?}, before it was cancelled")),
+                // The end may be here before the answer to the request is: that may have been lost with an engine.
+                end = &mut end => ended = Some(end),
+            }
+            if !is_asked.load(Ordering::Relaxed) {
+                return Err(format!("{ended:?}, before it was cancelled"));
             }
             does("has cancelled");
         }
-        checked(end.await, ending, Some(self.counters))?;
+        let end = match ended {
+            Some(end) => end,
+            None => end.await,
+        };
+        checked(end, ending, Some(self.counters))?;
         does("awaits its children");
         if !ending.is_cut() {
             for (name, child) in self.program.children() {
