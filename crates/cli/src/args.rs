@@ -13,8 +13,8 @@ pub(crate) use egress::{
 };
 pub(crate) use jobs::{EnableArgs, JobCommand, JobsBulkArgs, JobsCommand};
 pub(crate) use many::{
-    ActionArgs, BulkCommand, BulkStartArgs, FilterArgs, ForkArgs, RetryArgs, RunCountArgs,
-    RunListArgs, TaggedArgs,
+    ActionArgs, BulkCommand, BulkStartArgs, CourseArgs, FilterArgs, ForkArgs, RetryArgs,
+    RunCountArgs, RunListArgs, TaggedArgs,
 };
 pub(crate) use reach::{DevReachArgs, ReachArgs};
 pub(crate) use replay::ReplayArgs;

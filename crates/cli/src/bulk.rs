@@ -1,11 +1,12 @@
 //! `trunkline bulk …`: doing something to many runs, and watching what is done to many runs or jobs.
 
-use crate::args::{BulkCommand, BulkStartArgs};
+use crate::args::{BulkCommand, BulkStartArgs, CourseArgs};
 use crate::client::{Client, encoded};
 use crate::failure::Failure;
 use crate::many;
 use crate::numbers::{date, grouped};
 use crate::table::Table;
+use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 use trunkline_api::many::{BulkBody, BulkList, StartBulk};
@@ -48,17 +49,33 @@ fn path(id: &str) -> String {
 
 fn start(args: &BulkStartArgs, client: &Client, out: &mut dyn Write) -> Result<(), Failure> {
     let request = StartBulk {
-        id: args.name.clone(),
+        id: id_of(&args.course),
         filter: many::filter(&args.filter)?,
         run: many::action(&args.action)?,
-        per_second: args.per_second,
-        dry_run: args.dry_run,
+        per_second: args.course.per_second,
+        dry_run: args.course.dry_run,
     };
-    let mut answer = client.post("/v1/bulk", &request)?;
-    if args.wait && !args.dry_run {
+    begin("/v1/bulk", &request, &args.course, client, out)
+}
+
+/// What an operation is called. One that only counts needs no name.
+pub(crate) fn id_of(course: &CourseArgs) -> String {
+    course.name.clone().unwrap_or_else(|| "dry run".to_owned())
+}
+
+/// Asks for an operation, and says how it stands, or has ended.
+pub(crate) fn begin(
+    path: &str,
+    request: &impl Serialize,
+    course: &CourseArgs,
+    client: &Client,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut answer = client.post(path, request)?;
+    if course.wait && !course.dry_run {
         answer = until_ended(&answer.read()?, client)?;
     }
-    if args.json {
+    if course.json {
         writeln!(out, "{}", answer.text())?;
         return Ok(());
     }

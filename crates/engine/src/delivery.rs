@@ -6,6 +6,7 @@
 
 use crate::credentials::{self, Used};
 use crate::node::Node;
+use crate::programs::Programs;
 use crate::stats::{add, subtract};
 use client::HttpClient;
 use http_body_util::{BodyExt, Collected, Full};
@@ -58,7 +59,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     client: HttpClient,
-    programs: rules::Programs,
+    programs: Programs,
     bodies: resolve::Bodies,
     runtime: tokio::runtime::Handle,
     in_flight: AtomicUsize,
@@ -69,7 +70,7 @@ impl Deliveries {
     pub(crate) fn new(runtime: tokio::runtime::Handle, client: HttpClient) -> Self {
         Self {
             client,
-            programs: rules::Programs::default(),
+            programs: Programs::default(),
             bodies: resolve::Bodies::default(),
             runtime,
             in_flight: AtomicUsize::new(0),

@@ -4,9 +4,8 @@
 //! acceptance. Its result is the lane: a text, or a whole number. A shard waits for it, so it may take fewer steps than a rule.
 
 use crate::door::check_name;
+use crate::programs::Programs;
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use trunkline_core::egress::{LaneBy, NewJob};
 use trunkline_core::payload::Name;
 use trunkline_core::time::Timestamp;
@@ -14,12 +13,10 @@ use trunkline_expr::{Fault, Inputs, Limits, Program};
 
 /// Steps of one evaluation.
 const STEPS_MAX: u64 = 20_000;
-/// Compiled expressions that are kept. Past it all are forgotten, and compiled again as they are needed.
-const PROGRAMS_MAX: usize = 10_000;
 
 /// Expressions that have been compiled, by their text.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(Mutex<HashMap<Name, Arc<Program>>>);
+pub(crate) struct Lanes(Programs);
 
 /// Compiles an expression of lanes, or says what is wrong with it and where.
 pub(crate) fn compile(source: &str) -> Result<Program, Fault> {
@@ -31,25 +28,11 @@ pub(crate) fn compile(source: &str) -> Result<Program, Fault> {
     Program::compile(source, &["job"], limits)
 }
 
-impl Lanes {
-    fn get(&self, source: &Name) -> Result<Arc<Program>, Fault> {
-        let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs.get(source) {
-            return Ok(Arc::clone(program));
-        }
-        let program = Arc::new(compile(source)?);
-        if programs.len() >= PROGRAMS_MAX {
-            programs.clear();
-        }
-        programs.insert(source.clone(), Arc::clone(&program));
-        Ok(program)
-    }
-}
-
 impl LaneBy for Lanes {
     fn lane(&self, expression: &Name, job: &NewJob, now: Timestamp) -> Result<Name, Name> {
         let value = self
-            .get(expression)
+            .0
+            .get(expression, compile)
             .and_then(|program| program.evaluate(&inputs(expression, job, now)))
             .map_err(|fault| Name::from(fault.to_string()))?;
         let lane = match &value {

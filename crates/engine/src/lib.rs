@@ -50,6 +50,7 @@ mod memtable;
 mod node;
 mod open;
 mod peers;
+mod programs;
 mod release;
 mod requests;
 mod rest;

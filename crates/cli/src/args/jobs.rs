@@ -1,7 +1,8 @@
 //! What the program understands of commands about many jobs, and about what becomes of them.
 
-use super::PageArgs;
 use super::egress::JobArg;
+use super::many::CourseArgs;
+use super::{PageArgs, time};
 use clap::{Args as ClapArgs, Subcommand};
 use trunkline_api::timestamp::Time;
 
@@ -82,26 +83,6 @@ pub(crate) struct JobsBulkArgs {
     pub(crate) course: CourseArgs,
 }
 
-/// How a bulk operation is gone about.
-#[derive(ClapArgs, Debug)]
-pub(crate) struct CourseArgs {
-    /// What the operation is called; a repeat under the same name is the same operation
-    #[arg(long, value_name = "NAME", required_unless_present = "dry_run")]
-    pub(crate) name: Option<String>,
-    /// At most so many jobs a second
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) per_second: Option<u32>,
-    /// Only say how many jobs there are
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Show its progress until it has ended
-    #[arg(long)]
-    pub(crate) wait: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 #[derive(ClapArgs, Debug)]
 pub(crate) struct EnableArgs {
     /// The destination
@@ -115,10 +96,4 @@ pub(crate) struct EnableArgs {
     /// Show the progress of that until it has ended
     #[arg(long)]
     pub(crate) wait: bool,
-}
-
-fn time(text: &str) -> Result<Time, String> {
-    trunkline_api::timestamp::parse(text)
-        .map(Time)
-        .ok_or_else(|| "a time is written as 2026-11-21T14:03:07Z".to_owned())
 }

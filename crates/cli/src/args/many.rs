@@ -137,13 +137,20 @@ pub(crate) struct BulkStartArgs {
     pub(crate) action: ActionArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) course: CourseArgs,
+}
+
+/// How a bulk operation is gone about.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct CourseArgs {
     /// What the operation is called; a repeat under the same name is the same operation
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: String,
-    /// At most so many runs a second
+    #[arg(long, value_name = "NAME", required_unless_present = "dry_run")]
+    pub(crate) name: Option<String>,
+    /// At most so many a second
     #[arg(long, value_name = "COUNT")]
     pub(crate) per_second: Option<u32>,
-    /// Only say how many runs there are
+    /// Only say how many there are
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show its progress until it has ended

@@ -20,7 +20,7 @@ pub(super) fn many(
 ) -> Result<(), Failure> {
     let course = args.course;
     let request = StartJobBulk {
-        id: course.name.unwrap_or_else(|| "dry run".to_owned()),
+        id: bulk::id_of(&course),
         filter: JobFilterBody {
             destination: args.destination.filter(|_| !args.everywhere),
             lane: args.lane,
@@ -37,15 +37,7 @@ pub(super) fn many(
         per_second: course.per_second,
         dry_run: course.dry_run,
     };
-    let mut answer = client.post("/v1/egress/jobs/bulk", &request)?;
-    if course.wait && !course.dry_run {
-        answer = bulk::until_ended(&answer.read()?, client)?;
-    }
-    if course.json {
-        writeln!(out, "{}", answer.text())?;
-        return Ok(());
-    }
-    bulk::tell(&answer.read()?, out)
+    bulk::begin("/v1/egress/jobs/bulk", &request, &course, client, out)
 }
 
 /// `egress job replay`

@@ -7,11 +7,10 @@
 //! The first rule that holds decides. One that cannot be evaluated does not hold, and the attempt's record says why.
 
 use super::{FORBIDDEN, Outcome, excerpt};
+use crate::programs::Programs;
 use hyper::header::HeaderMap;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use trunkline_core::egress::{Delivery, Job, Rule, Verdict};
 use trunkline_core::payload::Name;
@@ -21,27 +20,6 @@ use trunkline_expr::{Fault, FaultKind, Inputs, Limits, Program};
 const VARIABLES: [&str; 6] = ["status", "headers", "body", "error", "attempt", "job"];
 /// Rules of one destination.
 pub(crate) const RULES_MAX: usize = 50;
-/// Compiled rules that are kept. Past it all are forgotten, and compiled again as they are needed.
-const PROGRAMS_MAX: usize = 10_000;
-
-/// Rules that have been compiled, by their text.
-#[derive(Debug, Default)]
-pub(crate) struct Programs(Mutex<HashMap<Name, Arc<Program>>>);
-
-impl Programs {
-    fn get(&self, source: &Name) -> Result<Arc<Program>, Fault> {
-        let mut programs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs.get(source) {
-            return Ok(Arc::clone(program));
-        }
-        let program = Arc::new(compile(source)?);
-        if programs.len() >= PROGRAMS_MAX {
-            programs.clear();
-        }
-        programs.insert(source.clone(), Arc::clone(&program));
-        Ok(program)
-    }
-}
 
 /// Compiles a rule, or says what is wrong with it and where.
 pub(crate) fn compile(source: &str) -> Result<Program, Fault> {
@@ -178,7 +156,7 @@ fn first_that_holds(
 ) -> Option<Verdict> {
     for (place, rule) in rules.iter().enumerate() {
         let held = programs
-            .get(&rule.when)
+            .get(&rule.when, compile)
             .and_then(|program| program.holds(inputs));
         match held {
             Ok(true) => return Some(rule.then),

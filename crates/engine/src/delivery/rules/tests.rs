@@ -1,7 +1,8 @@
 //! What rules see, and which decides.
 
 use super::super::Outcome;
-use super::{Programs, compile, judge};
+use super::{compile, judge};
+use crate::programs::Programs;
 use hyper::header::{HeaderMap, HeaderValue};
 use trunkline_core::egress::{Delivery, Job, JobState, NewJob, Rule, Verdict};
 use trunkline_core::ids::JobId;
