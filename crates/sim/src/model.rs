@@ -31,6 +31,7 @@ mod history;
 pub mod limiters;
 mod methods;
 mod open;
+mod order;
 mod recovery;
 mod rewinds;
 mod schedules;
@@ -74,16 +75,14 @@ pub struct Model {
     sends: BTreeMap<Name, (Option<Rate>, Vec<Timestamp>)>,
     /// What left under quotas and the shared limiter.
     limited: limiters::Limited,
-    /// True once the clock was set back between two lives: times do not say any more what came first.
-    clock_went_back: bool,
-    /// Runs whose ids have been used again. A crash may bring an earlier one back, and what is known of its leases is gone.
-    reused: BTreeSet<RunKey>,
     /// The newest token that each shard has let out.
     tokens: BTreeMap<ShardId, Token>,
     /// Destinations that the newest batch has changed, as they were before.
     before: BTreeMap<Name, DestinationRow>,
     /// How each history was when it was last read.
     seen: BTreeMap<RunKey, Seen>,
+    /// What came first.
+    order: order::Order,
     /// The histories of the runs that have failed, and when they were started.
     failed: BTreeMap<RunKey, (Timestamp, Vec<Entry>)>,
     /// Every job that a run has ever asked for.
@@ -109,6 +108,17 @@ struct Seen {
     started_at: Timestamp,
     entries: u32,
     rewound: Option<Entry>,
+}
+
+impl Seen {
+    fn of(run: &Run, entries: &[Entry]) -> Self {
+        Self {
+            began_at: run.began_at(),
+            started_at: run.started_at,
+            entries: entries.len() as u32,
+            rewound: rewinds::newest_rewound(entries).cloned(),
+        }
+    }
 }
 
 /// Found, or nothing.
@@ -141,11 +151,10 @@ impl Model {
             attempted: BTreeSet::new(),
             sends: BTreeMap::new(),
             limited: limiters::Limited::default(),
-            clock_went_back: false,
-            reused: BTreeSet::new(),
             tokens: BTreeMap::new(),
             before: BTreeMap::new(),
             seen: BTreeMap::new(),
+            order: order::Order::default(),
             failed: BTreeMap::new(),
             ever_asked: BTreeSet::new(),
             carried: BTreeMap::new(),
@@ -170,6 +179,7 @@ impl Model {
         batch: &Batch,
     ) -> Checked {
         let mut touched = Touched::default();
+        self.order.next_batch();
         self.before.clear();
         let count = batch.commits.len() as u64;
         for (position, commit) in (last.0 + 1 - count..).zip(&batch.commits) {

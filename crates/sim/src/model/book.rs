@@ -210,6 +210,15 @@ impl Book {
             || run.id.starts_with(BY_SCHEDULE) && self.scheduled.contains(input)
     }
 
+    /// True if this command of a fork is of what it was made of.
+    #[must_use]
+    pub fn has_source_shipped(&self, run: &RunId, wanted: CommandId) -> bool {
+        let forks = self.forks.get(run).into_iter().flatten();
+        let mut entries = forks.flat_map(|fork| &fork.entries);
+        let is_it = |entry: &Entry| matches!(entry, Entry::Command(Command::CreateJob { command, .. }) if *command == wanted);
+        entries.any(is_it)
+    }
+
     /// The run, and those whose history it may have been before.
     #[must_use]
     pub fn lineage(&self, run: &Run) -> BTreeSet<RunId> {

@@ -30,6 +30,7 @@ impl Model {
             };
         };
         let Some(old) = old else {
+            self.order.bulk_began(&new.bulk.id, shard);
             return Ok(None);
         };
         let acted = |row: &BulkRow| row.status.done + row.status.refused;
@@ -78,8 +79,7 @@ impl Model {
     /// A shard has been through its runs: each that was there all the time, and is still there, has had what was promised.
     pub(super) fn check_bulk_done(&mut self, shard: ShardId, row: &BulkRow) -> Checked {
         self.marks.set("a bulk operation came to its end");
-        // Times say nothing of what was there first once the clock has been set back.
-        if row.status.refused > 0 || self.clock_went_back {
+        if row.status.refused > 0 {
             return Ok(());
         }
         let Some((filter, action)) = row.bulk.of_runs() else {
@@ -88,10 +88,13 @@ impl Model {
         let (from, to) = Keys::new(shard).all(Kind::Run);
         let all = self.live.range(from..to);
         let all = all.map(|(key, run)| (run_of_key(key).expect("a run's key"), decode::<Run>(run)));
-        let meant = all.filter(|(_, run)| {
+        // What began before it by the clock is meant. The clock may have been set back, so that what began before it is not all
+        // that was there.
+        let meant = all.filter(|(key, run)| {
             !run.status.is_final()
                 && is_meant(filter, run)
-                && run.started_at < row.status.started_at
+                && run.started_at <= row.status.started_at
+                && self.order.was_there_for_bulk(*key, &row.bulk.id, shard)
                 && run.generation.is_none()
         });
         for (key, run) in meant {

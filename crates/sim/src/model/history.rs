@@ -310,8 +310,8 @@ impl Model {
             seen.started_at != run.started_at && seen.entries > 0,
             "an id was used again after its run was purged",
         );
-        let rewound = super::rewinds::newest_rewound(&entries).cloned();
-        let known = if rewound.is_some() && (again || seen.rewound != rewound) {
+        let now_seen = Seen::of(&run, &entries);
+        let known = if now_seen.rewound.is_some() && (again || seen.rewound != now_seen.rewound) {
             self.check_rewound(key, &run, &entries)?;
             entries.len() as u32
         } else if again {
@@ -322,7 +322,6 @@ impl Model {
         if again {
             // Attempts for what came before prove nothing for what comes now.
             self.leases.retain(|(run, _), _| *run != key);
-            self.reused.insert(key);
         }
         for began_at in [seen.began_at, run.began_at()] {
             self.note_jobs(key, began_at, gone);
@@ -330,6 +329,7 @@ impl Model {
         if again && seen.started_at == run.started_at {
             self.check_generation(key, &run, gone, &entries)?;
         }
+        self.order.run_changed(key, &run, &entries, known);
         self.check_repeats(key, &run, &reading.signals)?;
         self.check_calls(&run, &reading)?;
         for (index, entry) in (0..).zip(&entries) {
@@ -363,13 +363,7 @@ impl Model {
                 _ => {}
             }
         }
-        let seen = Seen {
-            began_at: run.began_at(),
-            started_at: run.started_at,
-            entries: entries.len() as u32,
-            rewound,
-        };
-        self.seen.insert(key, seen);
+        self.seen.insert(key, now_seen);
         Ok(())
     }
 
@@ -397,7 +391,6 @@ impl Model {
         };
         match lease {
             Some((newest, _)) if newest == token => Ok(()),
-            None if self.reused.contains(&key) => Ok(()),
             other => broken(
                 "LEASE-ONE",
                 format!(

@@ -81,7 +81,6 @@ impl Model {
 
     /// The clock is set back: what has left is as long ago as it was.
     pub fn clock_set_back(&mut self, ms: u64) {
-        self.clock_went_back |= ms > 0;
         let own = self.limited.own.values_mut().flatten();
         for (at, _) in own.chain(&mut self.limited.market) {
             at.0 = at.0.saturating_sub(ms);

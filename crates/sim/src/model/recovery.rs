@@ -1,7 +1,6 @@
 //! Recovery: what a process finds after it was opened is what was durable, and perhaps some of what was not, in order.
 
 use super::{Checked, Model, Rows, apply, broken};
-use std::collections::BTreeMap;
 use trunkline_core::ids::ShardId;
 use trunkline_core::row::{Keys, Kind, Rows as _};
 use trunkline_core::shard::Shard;
@@ -64,20 +63,12 @@ impl Model {
         self.leases.clear();
         self.flying.clear();
         self.attempted.clear();
-        let live: BTreeMap<_, _> = self.runs().into_iter().collect();
-        self.seen.retain(|key, seen| {
-            let run = live.get(key);
-            seen.entries = run.map_or(0, |run| run.entries.min(seen.entries));
-            run.is_some_and(|run| run.began_at() == seen.began_at)
-        });
         self.failed.clear();
-        for (key, run) in &live {
-            let entries = self.history(*key);
-            self.note_rewindable(*key, run, &entries);
-        }
+        self.recover_seen();
         self.bulk_acts.clear();
         self.carried.retain(|key, (began_at, _)| {
-            live.get(key).is_some_and(|run| run.began_at() == *began_at)
+            let seen = self.seen.get(key);
+            seen.is_some_and(|seen| seen.began_at == *began_at)
         });
         let halfway = self.bulks_under_way().iter().any(|(_, acted)| *acted > 0);
         self.marks

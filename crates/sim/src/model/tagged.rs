@@ -5,7 +5,6 @@ use super::{Checked, Model, broken};
 use trunkline_core::entry::{Command, Entry, Notification};
 use trunkline_core::ids::{JobId, Nonce, RunKey};
 use trunkline_core::run::Run;
-use trunkline_core::time::Timestamp;
 
 impl Model {
     /// Every run that had the tag all the time, and is still there, has had the signal.
@@ -18,23 +17,15 @@ impl Model {
         let Notification::Answered { command, .. } = notification else {
             return Ok(());
         };
-        let mut sent_at = Timestamp(0);
-        let mut sent = None;
-        for entry in entries {
-            match entry {
-                Entry::Command(Command::SignalTagged {
-                    command: number,
-                    workflow,
-                    tag,
-                    ..
-                }) if number == command => {
-                    sent = Some((workflow, tag));
-                    break;
-                }
-                Entry::Notification(at, _) => sent_at = sent_at.max(*at),
-                _ => {}
-            }
-        }
+        let sent = entries.iter().find_map(|entry| match entry {
+            Entry::Command(Command::SignalTagged {
+                command: number,
+                workflow,
+                tag,
+                ..
+            }) if number == command => Some((workflow, tag)),
+            _ => None,
+        });
         let Some((workflow, tag)) = sent else {
             return Ok(());
         };
@@ -43,10 +34,10 @@ impl Model {
         for (meant, run) in self.runs() {
             let was_there = run.id.workflow == *workflow
                 && run.tags.contains(tag)
-                && run.started_at < sent_at
+                && self.order.was_there_for_signal(meant, (key, *command))
                 && !run.status.is_final()
                 && run.generation.is_none();
-            if !was_there || self.clock_went_back || self.book.may_be_retried(&run.id) {
+            if !was_there || self.book.may_be_retried(&run.id) {
                 continue;
             }
             let entries = self.history(meant);

@@ -8,7 +8,7 @@ use crate::plan::WORKERS;
 use crate::program::DESTINATIONS;
 use std::collections::BTreeSet;
 use trunkline_core::egress::JobState;
-use trunkline_core::ids::{JobId, RunKey, ShardId};
+use trunkline_core::ids::{CommandId, JobId, RunKey, ShardId};
 use trunkline_core::peer::Op;
 use trunkline_core::row::{Keys, Kind};
 use trunkline_core::run::{Run, RunStatus};
@@ -148,12 +148,15 @@ impl World {
         let mut asked = BTreeSet::new();
         for (key, run) in self.model.runs() {
             let reading = Reading::of(&run, &self.model.history(key), &self.model.book)?;
-            // A fork that was retried from before its fork does not say which jobs are its own.
-            let may_be_anothers = run.id.id.starts_with("fork-") && !reading.is_cut_from_another;
-            for (command, destination, _) in reading.jobs {
-                let id = JobId::of_command(key, run.began_at().0, command);
+            // A fork that was retried from before its fork does not say any more where its source's history ends.
+            let is_of_source = |command: CommandId| {
+                !reading.is_cut_from_another && self.model.book.has_source_shipped(&run.id, command)
+            };
+            for (command, destination, _) in &reading.jobs {
+                let id = JobId::of_command(key, run.began_at().0, *command);
                 asked.insert(id);
-                if !known.contains(&id) && !may_be_anothers && self.setup.retention_ms > 3_600_000 {
+                let is_missing = !known.contains(&id) && !is_of_source(*command);
+                if is_missing && self.setup.retention_ms > 3_600_000 {
                     let detail = format!("{} shipped {command:?} to {destination}", run.id);
                     return broken("MAIL-ONCE", detail);
                 }
