@@ -95,7 +95,9 @@ impl Bed {
             ..destination
         };
         self.client
-            .request(Op::PutDestination { destination })
+            .request(Op::PutDestination {
+                destination: Box::new(destination),
+            })
             .await?;
         Ok(())
     }
@@ -292,7 +294,9 @@ async fn beside_a_dead_one(options: &Options) -> Outcome<Vec<Measurement>> {
                     ..Destination::default()
                 };
                 bed.client
-                    .request(Op::PutDestination { destination })
+                    .request(Op::PutDestination {
+                        destination: Box::new(destination),
+                    })
                     .await?;
             }
             _ => {}
@@ -331,7 +335,9 @@ async fn idle(options: &Options) -> Outcome<Vec<Measurement>> {
                 ..Destination::default()
             };
             bed.client
-                .request(Op::PutDestination { destination })
+                .request(Op::PutDestination {
+                    destination: Box::new(destination),
+                })
                 .await?;
         }
         // What came of putting them is over.

@@ -17,6 +17,7 @@ use crate::payload::{Name, Payload};
 use crate::peer::OnConflict;
 use crate::policy::RetryPolicy;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
@@ -196,7 +197,7 @@ pub enum Command {
         input: Payload,
         /// Times and retries.
         #[n(4)]
-        options: TaskOptions,
+        options: Box<TaskOptions>,
     },
     /// Wait. Answered by `TimerFired`, unless cancelled.
     #[n(1)]
@@ -260,7 +261,7 @@ pub enum Command {
         command: CommandId,
         /// The job.
         #[n(1)]
-        job: NewJob,
+        job: Box<NewJob>,
     },
     /// The run's code has returned. Always the last command.
     #[n(8)]

@@ -233,7 +233,7 @@ pub enum ToPeer {
     Turn(#[n(0)] Turn),
     /// Do a task.
     #[n(2)]
-    Task(#[n(0)] TaskAttempt),
+    Task(#[n(0)] Box<TaskAttempt>),
     /// The run has ended, or another worker has it: forget its future. Nothing is answered.
     #[n(3)]
     Forget {

@@ -66,6 +66,7 @@ use crate::payload::Name;
 use crate::peer::{Counters, FromPeer, Op, Reply};
 use crate::row::{Keys, Rows};
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -286,7 +287,7 @@ impl Shard {
             | Op::BulkShow { .. }
             | Op::BulkCancel { .. }
             | Op::BulkList) => self.request_about_many(io, op),
-            Op::PutDestination { destination } => self.put_destination(io, destination),
+            Op::PutDestination { destination } => self.put_destination(io, *destination),
             Op::DescribeDestination { name } => self.describe_destination(io, &name),
             Op::ListDestinations => Ok(self.list_destinations(io)),
             Op::CreateJobs { jobs } => self.create_jobs_asked(io, jobs),
@@ -313,7 +314,7 @@ impl Shard {
                 nonce,
             } => self.backfill_schedule(io, &name, (from, to), overlap, nonce),
             Op::PauseSchedule { name, note } => self.pause_schedule(io, &name, note),
-            Op::Counters => Ok(Reply::Counters(self.counters())),
+            Op::Counters => Ok(Reply::Counters(Box::new(self.counters()))),
             Op::ReadEvents(request) => self.read_events(io, &request),
             Op::Keep(keep) => Ok(self.keep_for_engine(io, &keep)),
         };

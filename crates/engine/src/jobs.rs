@@ -29,7 +29,7 @@ pub(crate) async fn ask_all(node: &Node, op: JobsOp) -> Answer {
             behind,
             limit,
             ..
-        } => of_object(node, object, destination, behind, limit).await,
+        } => of_object(node, *object, destination, behind, limit).await,
         JobsOp::Figures { limit } => figures(node, limit).await,
         JobsOp::Correct { .. } | JobsOp::Enable { .. } | JobsOp::Lanes { .. } => Err(unexpected()),
     }
@@ -53,7 +53,7 @@ pub(crate) async fn count_in(
     let (mut total, mut after) = (0, None);
     loop {
         let op = JobsOp::Count {
-            filter: filter.clone(),
+            filter: Box::new(filter.clone()),
             action,
             after,
         };
@@ -86,7 +86,7 @@ async fn of_object(
         let mut after = None;
         loop {
             let op = JobsOp::OfObject {
-                object: object.clone(),
+                object: Box::new(object.clone()),
                 destination: destination.clone(),
                 after,
                 behind,

@@ -123,11 +123,11 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
                 .after
                 .map_or(ShardId(0), |after| after.shard(node.shards));
             let cursor = Some((shard, filter.after));
-            let (runs, next) = list_runs(node, filter, cursor).await?;
+            let (runs, next) = list_runs(node, *filter, cursor).await?;
             let next = next.and_then(|(shard, after)| after.or_else(|| before(shard, node.shards)));
             Ok(Reply::Runs { runs, next })
         }
-        Op::Count(filter) => many::count_runs(node, filter).await,
+        Op::Count(filter) => many::count_runs(node, *filter).await,
         Op::Tagged {
             workflow,
             tag,
@@ -140,18 +140,20 @@ pub(crate) async fn ask_all(node: &Node, op: Op) -> Result<Reply, Rejection> {
             new_id,
             nonce,
         } => many::fork(node, run, at, new_id, nonce).await,
-        Op::BulkStart { bulk, .. } => many::bulk_start(node, bulk).await,
+        Op::BulkStart { bulk, .. } => many::bulk_start(node, *bulk).await,
         Op::BulkShow { .. } | Op::BulkCancel { .. } => many::bulk(node, &op).await,
         Op::BulkList => many::bulks(node).await,
         Op::Jobs(op) => crate::jobs::ask_all(node, op).await,
         Op::PutDestination { destination } => {
-            crate::credentials::put_destination(node, destination).await
+            crate::credentials::put_destination(node, *destination).await
         }
         Op::ListDestinations => list_destinations(node).await.map(Reply::Destinations),
         Op::ListSchedules { after, limit } => list_schedules(node, after, limit)
             .await
             .map(Reply::Schedules),
-        Op::Counters => counters(node).await.map(Reply::Counters),
+        Op::Counters => counters(node)
+            .await
+            .map(|counters| Reply::Counters(Box::new(counters))),
         Op::ReadEvents(request) => crate::feed::read(node, request).await,
         _ => Err(unexpected()),
     }
@@ -185,7 +187,9 @@ pub(crate) async fn list_runs(
             limit: (limit - runs.len()) as u32,
             ..filter.clone()
         };
-        let Reply::Runs { runs: found, next } = ask(node, shard, Op::ListRuns(page)).await? else {
+        let Reply::Runs { runs: found, next } =
+            ask(node, shard, Op::ListRuns(Box::new(page))).await?
+        else {
             return Err(unexpected());
         };
         runs.extend(found);

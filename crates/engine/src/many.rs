@@ -28,7 +28,8 @@ async fn count_in(node: &Node, shard: ShardId, filter: &RunFilter) -> Result<u64
             after,
             ..filter.clone()
         };
-        let Reply::Counted { count, next } = ask(node, shard, Op::Count(rest)).await? else {
+        let Reply::Counted { count, next } = ask(node, shard, Op::Count(Box::new(rest))).await?
+        else {
             return Err(unexpected());
         };
         total += count;
@@ -102,7 +103,7 @@ pub(crate) async fn fork(
         start_at: None,
     };
     let op = Op::StartForked {
-        start,
+        start: Box::new(start),
         source,
         at,
         chunks,
@@ -151,7 +152,17 @@ pub(crate) async fn bulk_start(node: &Node, bulk: Bulk) -> Answer {
             Work::Jobs(work) => jobs::count_in(node, shard, &work.filter, work.action).await?,
         };
         let bulk = bulk.clone();
-        parts.push(ask(node, shard, Op::BulkStart { bulk, expected }).await?);
+        parts.push(
+            ask(
+                node,
+                shard,
+                Op::BulkStart {
+                    bulk: Box::new(bulk),
+                    expected,
+                },
+            )
+            .await?,
+        );
     }
     sum(parts)
 }

@@ -120,7 +120,7 @@ impl<T, E> Call<T, E> {
                     service,
                     task,
                     input,
-                    options,
+                    options: Box::new(options),
                 })
         });
         TaskHandle {

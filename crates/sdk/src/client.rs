@@ -130,7 +130,7 @@ impl Client {
     /// # Errors
     /// A refusal by the engine, or a lost connection.
     pub async fn list(&self, filter: RunFilter) -> Result<Vec<Run>, ClientError> {
-        match self.request(Op::ListRuns(filter)).await? {
+        match self.request(Op::ListRuns(Box::new(filter))).await? {
             Reply::Runs { runs, .. } => Ok(runs),
             other => Err(ClientError::unexpected(&other)),
         }

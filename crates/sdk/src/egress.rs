@@ -121,7 +121,10 @@ impl JobBuilder {
         }
         let ledger = &self.cx.ledger;
         let job = self.job;
-        let command = ledger.create(|command| Command::CreateJob { command, job });
+        let command = ledger.create(|command| Command::CreateJob {
+            command,
+            job: Box::new(job),
+        });
         let identity = &ledger.identity;
         Ok(JobId::of_command(
             identity.id.key(),

@@ -394,7 +394,7 @@ impl Worker {
             match message {
                 ToPeer::Turn(turn) => work.push(Work::Turn(turn)),
                 ToPeer::Query(query) => work.push(Work::Query(query)),
-                ToPeer::Task(attempt) => attempts.push(attempt),
+                ToPeer::Task(attempt) => attempts.push(*attempt),
                 ToPeer::Forget { run } => work.push(Work::Forget(run)),
                 ToPeer::AbandonTask {
                     run,

@@ -31,7 +31,10 @@ pub(crate) async fn put(
 ) -> Answer {
     let destination = request.into_destination(&called)?;
     let name = destination.name.clone();
-    app.tell(Op::PutDestination { destination }).await?;
+    app.tell(Op::PutDestination {
+        destination: Box::new(destination),
+    })
+    .await?;
     describe(&app, name).await
 }
 

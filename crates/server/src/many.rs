@@ -102,12 +102,15 @@ pub(crate) async fn act_on_tagged(
 pub(crate) async fn start_bulk(State(app): State<Arc<App>>, Body(body): Body<StartBulk>) -> Answer {
     let bulk = body.bulk()?;
     if body.dry_run {
-        return match app.ask(Op::Count(body.meant()?)).await? {
+        return match app.ask(Op::Count(Box::new(body.meant()?))).await? {
             Reply::Counted { count, .. } => json(&BulkBody::dry(&body.id, &body.run.action, count)),
             other => Err(unexpected(&other).into()),
         };
     }
-    let op = Op::BulkStart { bulk, expected: 0 };
+    let op = Op::BulkStart {
+        bulk: Box::new(bulk),
+        expected: 0,
+    };
     bulk_answer(&app, op, StatusCode::ACCEPTED).await
 }
 

@@ -26,12 +26,15 @@ pub(crate) async fn start_bulk(
     let bulk = body.bulk()?;
     let called = bulk.work.as_str();
     if !body.dry_run {
-        let op = Op::BulkStart { bulk, expected: 0 };
+        let op = Op::BulkStart {
+            bulk: Box::new(bulk),
+            expected: 0,
+        };
         return bulk_answer(&app, op, StatusCode::ACCEPTED).await;
     }
     let (filter, action) = body.meant()?;
     let op = JobsOp::Count {
-        filter,
+        filter: Box::new(filter),
         action,
         after: None,
     };
@@ -75,7 +78,7 @@ pub(crate) async fn object(
     };
     let destination = query.destination.as_deref();
     let op = JobsOp::OfObject {
-        object: object.clone(),
+        object: Box::new(object.clone()),
         destination: destination
             .map(|called| name("destination", called))
             .transpose()?,

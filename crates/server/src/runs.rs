@@ -63,7 +63,7 @@ pub(crate) async fn start(
 /// `GET /v1/runs`
 pub(crate) async fn list(State(app): State<Arc<App>>, Asked(pairs): Asked<Pairs>) -> Answer {
     let query = RunQuery::parse(pairs)?;
-    match app.ask(Op::ListRuns(query.filter()?)).await? {
+    match app.ask(Op::ListRuns(Box::new(query.filter()?))).await? {
         Reply::Runs { runs, next } => json(&RunPage {
             runs: runs
                 .iter()
@@ -82,7 +82,7 @@ pub(crate) async fn count(State(app): State<Arc<App>>, Asked(pairs): Asked<Pairs
         let detail = "a count has neither `limit` nor `cursor`";
         return Err(Refusal::new(Code::UnknownField, detail));
     }
-    match app.ask(Op::Count(query.of.filter()?)).await? {
+    match app.ask(Op::Count(Box::new(query.of.filter()?))).await? {
         Reply::Counted { count, .. } => json(&RunCount { count }),
         other => Err(unexpected(&other).into()),
     }

@@ -88,7 +88,11 @@ impl Acceptance {
         let client = Client::connect(server.url().as_str()).await;
         let client = client.expect("a server that listens takes connections");
         for destination in self.destinations(&url) {
-            let put = client.request(Op::PutDestination { destination }).await;
+            let put = client
+                .request(Op::PutDestination {
+                    destination: Box::new(destination),
+                })
+                .await;
             put.expect("the destination is fine");
         }
 

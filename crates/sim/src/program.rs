@@ -456,7 +456,7 @@ impl Machine {
             Command::ScheduleTask {
                 command, options, ..
             } => {
-                self.tasks.insert(*command, options.clone());
+                self.tasks.insert(*command, *options.clone());
             }
             Command::StartTimer { command, at, .. } => {
                 self.timers.insert(*command, *at);

@@ -246,5 +246,9 @@ async fn configure(client: &Client, url: &str) -> Result<Reply, ClientError> {
         },
         ..Destination::default()
     };
-    client.request(Op::PutDestination { destination }).await
+    client
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
+        .await
 }

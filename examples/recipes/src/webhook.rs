@@ -42,7 +42,11 @@ pub async fn subscribe(client: &Client, url: &str) -> std::result::Result<Reply,
         url: Name::from(url),
         ..Destination::default()
     };
-    client.request(Op::PutDestination { destination }).await
+    client
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
+        .await
 }
 
 #[cfg(test)]

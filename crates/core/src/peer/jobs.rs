@@ -4,6 +4,7 @@ use crate::egress::{Job, JobState, ObjectRef};
 use crate::ids::JobId;
 use crate::payload::{Name, Payload};
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use minicbor::{Decode, Encode};
 
 /// What is asked about jobs beyond one by one.
@@ -43,7 +44,7 @@ pub enum JobsOp {
     Count {
         /// Which jobs.
         #[n(0)]
-        filter: JobFilter,
+        filter: Box<JobFilter>,
         /// What.
         #[n(1)]
         action: JobAction,
@@ -56,7 +57,7 @@ pub enum JobsOp {
     OfObject {
         /// The object.
         #[n(0)]
-        object: ObjectRef,
+        object: Box<ObjectRef>,
         /// Only of this destination.
         #[n(1)]
         destination: Option<Name>,

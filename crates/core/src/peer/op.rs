@@ -111,13 +111,13 @@ pub enum Op {
     },
     /// List runs of one shard: `Reply::Runs`. The engine asks shard after shard.
     #[n(10)]
-    ListRuns(#[n(0)] RunFilter),
+    ListRuns(#[n(0)] Box<RunFilter>),
     /// Create or replace a destination: `Reply::Done`.
     #[n(11)]
     PutDestination {
         /// The destination.
         #[n(0)]
-        destination: Destination,
+        destination: Box<Destination>,
     },
     /// Describe a destination and its work: `Reply::Destination`.
     #[n(12)]
@@ -306,7 +306,7 @@ pub enum Op {
     },
     /// Count runs of one shard: `Reply::Counted`. The engine asks shard after shard.
     #[n(29)]
-    Count(#[n(0)] RunFilter),
+    Count(#[n(0)] Box<RunFilter>),
     /// Create a schedule, or update it: `Reply::SchedulePut`.
     #[n(35)]
     PutSchedule {
@@ -391,7 +391,7 @@ pub enum Op {
     BulkStart {
         /// What, and to which runs or jobs.
         #[n(0)]
-        bulk: Bulk,
+        bulk: Box<Bulk>,
         /// Runs or jobs that match now. The engine fills it in.
         #[n(1)]
         expected: u64,
@@ -440,7 +440,7 @@ pub enum Op {
     StartForked {
         /// The new run. Its input is not looked at.
         #[n(0)]
-        start: Start,
+        start: Box<Start>,
         /// The run whose history it is.
         #[n(1)]
         source: RunId,

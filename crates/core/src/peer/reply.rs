@@ -113,7 +113,7 @@ pub enum Reply {
     },
     /// Counters.
     #[n(12)]
-    Counters(#[n(0)] Counters),
+    Counters(#[n(0)] Box<Counters>),
     /// What a run waits for, in words, one line each.
     #[n(13)]
     Waits(#[n(0)] Vec<Name>),

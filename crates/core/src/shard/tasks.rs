@@ -170,7 +170,7 @@ impl Shard {
             attempt: attempt.attempt,
         };
         self.mark_task(io, key.0, &begun);
-        io.tell(peer, ToPeer::Task(attempt));
+        io.tell(peer, ToPeer::Task(Box::new(attempt)));
         Sending::Sent
     }
 

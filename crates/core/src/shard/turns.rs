@@ -211,7 +211,7 @@ impl Shard {
                     let id = JobId::of_command(key, hot.run.began_at().0, command);
                     jobs.entry(job.destination.clone())
                         .or_default()
-                        .push((id, job));
+                        .push((id, *job));
                 }
                 Command::Finish { outcome } => finish = Some(outcome),
                 Command::CancelTask { target } => cancels.push(target),
@@ -366,7 +366,7 @@ impl Shard {
                 options,
             } => {
                 hot.run.open_tasks += 1;
-                self.schedule_task(io, (key, command), (service, task), input, options, chunk);
+                self.schedule_task(io, (key, command), (service, task), input, *options, chunk);
             }
             Command::StartTimer { command, at, .. } => {
                 hot.run.open_timers += 1;

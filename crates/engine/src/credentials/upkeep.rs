@@ -400,7 +400,14 @@ pub(crate) async fn put_destination(
         node.credentials.get(credential)?;
     }
     let shard = destination_shard(&destination.name, node.shards);
-    list::ask(node, shard, Op::PutDestination { destination }).await
+    list::ask(
+        node,
+        shard,
+        Op::PutDestination {
+            destination: Box::new(destination),
+        },
+    )
+    .await
 }
 
 fn check(new: &NewCredential) -> Result<(), Rejection> {

@@ -97,7 +97,7 @@ fn a_limit_of_a_service_is_given_out_once_and_back_once() {
     });
     let (run, token) = (RunKey(1), trunkline_core::ids::Token(1));
     let command = trunkline_core::ids::CommandId(0);
-    let task = ToPeer::Task(trunkline_core::peer::TaskAttempt {
+    let task = ToPeer::Task(Box::new(trunkline_core::peer::TaskAttempt {
         run,
         id: trunkline_core::ids::RunId::new("w", "1"),
         command,
@@ -111,7 +111,7 @@ fn a_limit_of_a_service_is_given_out_once_and_back_once() {
         last_failure: None,
         heartbeat_details: None,
         began: Default::default(),
-    });
+    }));
     workers.told(&slots, &[task]);
     assert_eq!(room(), (9, 1));
     workers.register(PEER, Arc::clone(&slots), limited(1));

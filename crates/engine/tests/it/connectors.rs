@@ -103,7 +103,11 @@ fn shop(url: &str) -> Destination {
 }
 
 async fn put(engine: &Engine, destination: Destination) {
-    let reply = engine.request(Op::PutDestination { destination }).await;
+    let reply = engine
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
+        .await;
     assert_eq!(reply, Ok(Reply::Done));
 }
 

@@ -19,7 +19,11 @@ async fn put(engine: &Engine, url: &str) {
     };
     destination.retry.initial_ms = 10;
     destination.retry.max_ms = 10;
-    let reply = engine.request(Op::PutDestination { destination }).await;
+    let reply = engine
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
+        .await;
     assert_eq!(reply, Ok(Reply::Done));
 }
 
@@ -234,7 +238,11 @@ async fn rules_judge_what_the_destination_answers() {
         ],
         ..Destination::default()
     };
-    let reply = engine.request(Op::PutDestination { destination }).await;
+    let reply = engine
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
+        .await;
     assert_eq!(reply, Ok(Reply::Done));
     let jobs = create(&engine, 2).await;
     let exists = settled(&engine, jobs[0]).await;
@@ -262,7 +270,9 @@ async fn a_destination_with_a_broken_rule_is_refused_with_the_place() {
         ..Destination::default()
     };
     let refused = engine
-        .request(Op::PutDestination { destination })
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
         .await
         .unwrap_err();
     assert_eq!(refused.code, Code::DestinationInvalid);

@@ -23,11 +23,11 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
     let (session, mut mailbox) = player::worker(&engine, 0, 0);
     let large = "1".repeat(5 << 20);
     let put = |url: &str| Op::PutDestination {
-        destination: Destination {
+        destination: Box::new(Destination {
             name: Name::from("shop"),
             url: Name::from(url),
             ..Destination::default()
-        },
+        }),
     };
     let elsewhere = NewJob {
         destination: Name::from("elsewhere"),
@@ -37,7 +37,7 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
         panic!("a start");
     };
     let enabling = Op::BulkStart {
-        bulk: Bulk {
+        bulk: Box::new(Bulk {
             id: Name::from("forged"),
             work: Work::Jobs(JobWork {
                 filter: JobFilter::default(),
@@ -45,11 +45,11 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
                 enables: true,
             }),
             per_second: None,
-        },
+        }),
         expected: 0,
     };
     let forked = Op::StartForked {
-        start: begun,
+        start: Box::new(begun),
         source: RunId::new("pair", "1"),
         at: CommandId(1),
         chunks: Vec::new(),

@@ -216,7 +216,9 @@ fn a_deadline_is_acted_upon_even_if_an_input_comes_at_the_same_time() {
         let job = player::job(lane, Payload::null());
         (JobId::of_key("shop", lane), job)
     });
-    let put = ask(Op::PutDestination { destination });
+    let put = ask(Op::PutDestination {
+        destination: Box::new(destination),
+    });
     let create = ask(Op::CreateJobs {
         jobs: jobs.to_vec(),
     });

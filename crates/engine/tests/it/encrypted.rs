@@ -83,7 +83,11 @@ async fn put(engine: &Engine, url: &str) {
     destination.retry.initial_ms = 10;
     destination.retry.max_ms = 10;
     destination.retry.attempts = 2;
-    let reply = engine.request(Op::PutDestination { destination }).await;
+    let reply = engine
+        .request(Op::PutDestination {
+            destination: Box::new(destination),
+        })
+        .await;
     assert_eq!(reply, Ok(Reply::Done));
 }
 

@@ -240,10 +240,10 @@ async fn a_list_of_runs_goes_through_all_shards_page_by_page() {
     // The same through a session, where the last run says where to go on.
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let op = Op::ListRuns(RunFilter {
+        let op = Op::ListRuns(Box::new(RunFilter {
             after,
             ..filter.clone()
-        });
+        }));
         let request = trunkline_core::ids::RequestId(1);
         session.send(vec![FromPeer::Request(request, op)]);
         let answer = mailbox.recv().await.unwrap().pop().unwrap();

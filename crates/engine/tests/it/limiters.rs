@@ -202,9 +202,12 @@ fn in_every_window_arrives_what_the_limits_allow_whenever_the_process_dies() {
                 quotas: (number == 1).then(|| vec![OWN]),
                 ..shop(&name, "http://127.0.0.1:1/")
             };
-            outside
-                .inputs
-                .push(ask(shard, Op::PutDestination { destination }));
+            outside.inputs.push(ask(
+                shard,
+                Op::PutDestination {
+                    destination: Box::new(destination),
+                },
+            ));
             let jobs = jobs(&name, JOBS);
             outside.inputs.push(ask(shard, Op::CreateJobs { jobs }));
         }
@@ -307,7 +310,11 @@ async fn a_quota_that_destinations_share_holds_however_often_the_process_begins_
     assert!(shards.len() >= 3, "on several shards");
     for name in &names {
         let destination = shop(name, &market_place.url);
-        let reply = engine.request(Op::PutDestination { destination }).await;
+        let reply = engine
+            .request(Op::PutDestination {
+                destination: Box::new(destination),
+            })
+            .await;
         assert_eq!(reply, Ok(Reply::Done));
     }
     // Some in each life, which ends while calls are under way.

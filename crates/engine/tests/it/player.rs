@@ -8,7 +8,7 @@
 //! | ship | creates a job for the destination `shop`, lane `a`, and returns |
 
 use trunkline_core::egress::NewJob;
-use trunkline_core::entry::{Command, Entry, Notification, Outcome, TaskOptions};
+use trunkline_core::entry::{Command, Entry, Notification, Outcome};
 use trunkline_core::ids::CommandId;
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{FromPeer, Registration, TaskAttempt, ToPeer, Turn, TurnDone};
@@ -66,7 +66,7 @@ pub(crate) async fn next_task(session: &Session, mailbox: &mut Mailbox) -> TaskA
         for message in mailbox.recv().await.unwrap() {
             match message {
                 ToPeer::Turn(turn) => session.send(vec![FromPeer::TurnDone(play_turn(&turn))]),
-                ToPeer::Task(task) => return task,
+                ToPeer::Task(task) => return *task,
                 _ => {}
             }
         }
@@ -92,7 +92,7 @@ fn task(command: u32, input: Payload) -> Command {
         service: Name::from("echo"),
         task: Name::from("mark"),
         input,
-        options: TaskOptions::default(),
+        options: Box::default(),
     }
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn play_turn(turn: &Turn) -> TurnDone {
             ("ship", Notification::Started { input, .. }) => {
                 commands.push(Command::CreateJob {
                     command: CommandId(0),
-                    job: job("a", input.clone()),
+                    job: Box::new(job("a", input.clone())),
                 });
                 commands.push(finish(Payload::null()));
             }

@@ -14,7 +14,7 @@ impl Client {
     /// # Errors
     /// A refusal by the engine, or a lost connection.
     pub async fn count(&self, filter: RunFilter) -> Result<u64, ClientError> {
-        self.counted(Op::Count(filter)).await
+        self.counted(Op::Count(Box::new(filter))).await
     }
 
     /// Sends a signal to every live run of `workflow` that has `tag`, and says how many got it.
@@ -60,7 +60,11 @@ impl Client {
     /// # Errors
     /// A refusal by the engine, or a lost connection.
     pub async fn start_bulk(&self, bulk: Bulk) -> Result<BulkStatus, ClientError> {
-        self.bulk_status(Op::BulkStart { bulk, expected: 0 }).await
+        self.bulk_status(Op::BulkStart {
+            bulk: Box::new(bulk),
+            expected: 0,
+        })
+        .await
     }
 
     /// How a bulk operation stands.

@@ -135,7 +135,9 @@ async fn jobs_are_accepted_with_the_turn() {
         };
         house
             .client
-            .request(Op::PutDestination { destination })
+            .request(Op::PutDestination {
+                destination: Box::new(destination),
+            })
             .await
             .unwrap();
         let sent = house

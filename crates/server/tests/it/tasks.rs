@@ -12,7 +12,7 @@ async fn task(socket: &mut Socket) -> TaskAttempt {
     loop {
         for message in next(socket).await {
             match message {
-                ToPeer::Task(task) => return task,
+                ToPeer::Task(task) => return *task,
                 other => {
                     let answer = crate::worker::answer(&other);
                     tell(socket, answer.as_slice()).await;

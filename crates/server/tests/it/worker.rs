@@ -13,9 +13,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use trunkline_api::core::code::Code;
-use trunkline_api::core::entry::{
-    ChildOptions, Command, Entry, Notification, Outcome, TaskOptions,
-};
+use trunkline_api::core::entry::{ChildOptions, Command, Entry, Notification, Outcome};
 use trunkline_api::core::failure::{Failure, FailureKind};
 use trunkline_api::core::ids::{CommandId, RunId};
 use trunkline_api::core::payload::{Name, Payload};
@@ -188,7 +186,7 @@ fn play(turn: &Turn) -> TurnDone {
                 service: "Hello".into(),
                 task: "greet".into(),
                 input,
-                options: TaskOptions::default(),
+                options: Box::default(),
             }],
             _ => vec![Command::SetProperty {
                 name: Name::from("state"),

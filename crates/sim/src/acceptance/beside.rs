@@ -60,7 +60,11 @@ impl Beside {
                 },
                 ..Destination::default()
             };
-            let put = client.request(Op::PutDestination { destination }).await;
+            let put = client
+                .request(Op::PutDestination {
+                    destination: Box::new(destination),
+                })
+                .await;
             put.expect("the destination is fine");
         }
         // The dead one first: nobody can get past it by being earlier.

@@ -11,8 +11,7 @@ use trunkline_api::core::failure::{Failure, FailureKind};
 use trunkline_api::core::ids::{CommandId, Nonce, RequestId, RunId, Token};
 use trunkline_api::core::payload::{Name, Payload};
 use trunkline_api::core::peer::{
-    Bulk, FromPeer, JobAction, JobFilter, JobWork, Op, Registration, RunFilter, Start, ToPeer,
-    TurnDone, Work,
+    Bulk, FromPeer, JobAction, JobFilter, JobWork, Op, Registration, Start, ToPeer, TurnDone, Work,
 };
 use trunkline_api::core::time::Timestamp;
 use trunkline_api::frame::encode_batch;
@@ -95,7 +94,7 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
             ..Registration::default()
         }),
         FromPeer::Request(RequestId(1), Op::Start(start(&run))),
-        FromPeer::Request(RequestId(2), Op::ListRuns(RunFilter::default())),
+        FromPeer::Request(RequestId(2), Op::ListRuns(Box::default())),
         FromPeer::Drain,
     ]];
     for number in 0..12 {
@@ -124,7 +123,7 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
     ]);
     let ops = [
         Op::PutDestination {
-            destination: destination("shop", 3, 2, 1, 4, true),
+            destination: Box::new(destination("shop", 3, 2, 1, 4, true)),
         },
         Op::Signal {
             run: run.clone(),
@@ -143,7 +142,7 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
         Op::AwaitOutcome { run },
         Op::BulkList,
         Op::BulkStart {
-            bulk: Bulk {
+            bulk: Box::new(Bulk {
                 id: Name::from("again"),
                 work: Work::Jobs(JobWork {
                     filter: JobFilter {
@@ -154,7 +153,7 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
                     enables: false,
                 }),
                 per_second: Some(5),
-            },
+            }),
             expected: 3,
         },
         Op::Counters,

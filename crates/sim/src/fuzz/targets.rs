@@ -300,7 +300,9 @@ fn rules(input: &[u8]) {
         }],
         ..Destination::default()
     };
-    patient().ask(Op::PutDestination { destination });
+    patient().ask(Op::PutDestination {
+        destination: Box::new(destination),
+    });
 }
 
 /// An engine in memory that is told everything.

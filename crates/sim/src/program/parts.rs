@@ -42,7 +42,7 @@ impl Machine {
             service: Name::from(*self.dice.pick(&SERVICES)),
             task: Name::from("charge"),
             input: Payload::from(format!("\"{}\"", command.0).into_bytes()),
-            options,
+            options: Box::new(options),
         }
     }
 
@@ -67,6 +67,9 @@ impl Machine {
             body: Payload::from(self.heard.to_string().into_bytes()),
             ..NewJob::default()
         };
-        Command::CreateJob { command, job }
+        Command::CreateJob {
+            command,
+            job: Box::new(job),
+        }
     }
 }

@@ -100,7 +100,9 @@ impl World {
                 if self.model.has_market() {
                     limit(&mut destination, burst.wrapping_add(attempts));
                 }
-                Op::PutDestination { destination }
+                Op::PutDestination {
+                    destination: Box::new(destination),
+                }
             }
             Step::Ship {
                 destination,
@@ -137,10 +139,10 @@ impl World {
             .clients_at
             .entry(client)
             .or_insert_with(|| process.connect());
-        let all = Op::ListRuns(RunFilter {
+        let all = Op::ListRuns(Box::new(RunFilter {
             limit: 100,
             ..RunFilter::default()
-        });
+        }));
         for op in [all, Op::ListDestinations, Op::Counters] {
             let request = crate::clients::Request {
                 client,
@@ -243,7 +245,7 @@ pub(super) fn write_down(op: &Op, book: &mut Book) {
         Op::BulkStart { bulk, .. } => {
             let known = book.bulks.entry(bulk.id.clone()).or_default();
             if !known.contains(bulk) {
-                known.push(bulk.clone());
+                known.push(*bulk.clone());
             }
         }
         Op::StartForked {

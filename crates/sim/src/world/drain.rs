@@ -34,7 +34,13 @@ impl World {
         }
         for name in DESTINATIONS {
             let destination = destination(name, 50, 4, 4, 5, false);
-            self.ask(0, Op::PutDestination { destination }, false);
+            self.ask(
+                0,
+                Op::PutDestination {
+                    destination: Box::new(destination),
+                },
+                false,
+            );
         }
         self.end_schedules();
         self.settle()

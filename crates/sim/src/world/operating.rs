@@ -34,7 +34,15 @@ impl World {
                 for shard in (0..self.setup.shards).map(ShardId) {
                     let expected = self.model.count_fitting(shard, &bulk);
                     let bulk = bulk.clone();
-                    self.ask_at(client, shard, Op::BulkStart { bulk, expected }, false);
+                    self.ask_at(
+                        client,
+                        shard,
+                        Op::BulkStart {
+                            bulk: Box::new(bulk),
+                            expected,
+                        },
+                        false,
+                    );
                 }
             }
             Step::StopBulk { id } => {
@@ -78,7 +86,7 @@ impl World {
             start_at: None,
         };
         let op = Op::StartForked {
-            start,
+            start: Box::new(start),
             source: source.clone(),
             at: CommandId(u32::from(at)),
             chunks,

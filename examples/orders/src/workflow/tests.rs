@@ -55,7 +55,9 @@ impl House {
             ..Destination::default()
         };
         client
-            .request(Op::PutDestination { destination })
+            .request(Op::PutDestination {
+                destination: Box::new(destination),
+            })
             .await
             .unwrap();
         let payments = Arc::new(Mutex::new(PaymentService::new(7, [REFUSED.to_owned()])));

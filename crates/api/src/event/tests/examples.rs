@@ -92,7 +92,7 @@ fn commands() -> Vec<Command> {
             service: name("Payments"),
             task: name("charge"),
             input: json("{\"order\":42}"),
-            options: TaskOptions::default(),
+            options: Box::default(),
         },
         Command::CancelTask { target: command },
         Command::StartTimer {
@@ -155,7 +155,7 @@ fn commands() -> Vec<Command> {
         },
         Command::CreateJob {
             command,
-            job: NewJob {
+            job: Box::new(NewJob {
                 destination: name("shop"),
                 lane: name("sku-1"),
                 object_type: name("stock"),
@@ -163,7 +163,7 @@ fn commands() -> Vec<Command> {
                 object_ids: vec![name("sku-1")],
                 body: json("{}"),
                 ..NewJob::default()
-            },
+            }),
         },
         Command::Finish {
             outcome: Outcome::Completed(json("\"tracking-1\"")),

@@ -9,6 +9,7 @@ use crate::ids::JobId;
 use crate::input::Input;
 use crate::payload::Name;
 use crate::peer::{DestinationStatus, Op, Reply};
+use alloc::boxed::Box;
 use std::vec;
 use std::vec::Vec;
 
@@ -31,7 +32,9 @@ fn shop(batch_max: u32) -> Destination {
 }
 
 fn put(world: &mut World, destination: Destination) {
-    let put = world.ask(Op::PutDestination { destination });
+    let put = world.ask(Op::PutDestination {
+        destination: Box::new(destination),
+    });
     assert_eq!(put, Some(Ok(Reply::Done)));
 }
 

@@ -9,6 +9,7 @@ use crate::input::Input;
 use crate::payload::Name;
 use crate::peer::{DestinationStatus, Op, Reply};
 use crate::policy::RetryPolicy;
+use alloc::boxed::Box;
 use std::vec;
 use std::vec::Vec;
 
@@ -43,7 +44,9 @@ pub(super) fn new_job(lane: &str) -> NewJob {
 
 pub(super) fn put(world: &mut World, destination: Destination) {
     assert_eq!(
-        world.ask(Op::PutDestination { destination }),
+        world.ask(Op::PutDestination {
+            destination: Box::new(destination)
+        }),
         Some(Ok(Reply::Done))
     );
 }
@@ -305,7 +308,7 @@ fn jobs_of_a_run_wait_for_a_destination_that_nobody_has_configured() {
     world.start("a");
     let job = Command::CreateJob {
         command: CommandId(0),
-        job: new_job("x"),
+        job: Box::new(new_job("x")),
     };
     world.play(WORKER, true, vec![job, finish()]);
     assert!(world.deliveries().is_empty());

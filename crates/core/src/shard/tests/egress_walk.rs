@@ -12,6 +12,7 @@ use crate::peer::{
     WhichJobs, Work,
 };
 use crate::policy::scramble;
+use alloc::boxed::Box;
 use std::collections::BTreeMap;
 use std::format;
 use std::vec;
@@ -177,7 +178,9 @@ impl Walk {
             _ => {
                 let mut destination = self.settings.clone();
                 destination.paused = self.below(2) == 0;
-                Op::PutDestination { destination }
+                Op::PutDestination {
+                    destination: Box::new(destination),
+                }
             }
         };
         self.ask(op);
@@ -203,7 +206,10 @@ impl Walk {
             work,
             per_second: (self.below(2) == 0).then_some(5),
         };
-        Op::BulkStart { bulk, expected: 0 }
+        Op::BulkStart {
+            bulk: Box::new(bulk),
+            expected: 0,
+        }
     }
 
     fn answer(&mut self) {

@@ -14,6 +14,7 @@ use crate::payload::Name;
 use crate::peer::{FromPeer, Op, Rejection, Reply};
 use crate::policy::RetryPolicy;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use std::string::String;
 use std::vec;
 use std::vec::Vec;
@@ -233,7 +234,9 @@ fn a_job_is_followed_from_its_acceptance_to_its_end() {
         },
         ..Destination::default()
     };
-    world.ask(Op::PutDestination { destination });
+    world.ask(Op::PutDestination {
+        destination: Box::new(destination),
+    });
     let job = NewJob {
         destination: Name::from("shop"),
         lane: Name::from("a"),

@@ -7,6 +7,7 @@ use crate::payload::Name;
 use crate::peer::{Op, Reply, RunFilter};
 use crate::run::RunStatus;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use std::vec;
 use std::vec::Vec;
 
@@ -22,7 +23,7 @@ fn every_run_is_listed_once_page_by_page() {
     };
     let mut seen = Vec::new();
     loop {
-        let answer = world.ask(Op::ListRuns(filter.clone()));
+        let answer = world.ask(Op::ListRuns(Box::new(filter.clone())));
         let Some(Ok(Reply::Runs { runs, next })) = answer else {
             panic!("{answer:?}")
         };
@@ -41,7 +42,7 @@ fn every_run_is_listed_once_page_by_page() {
         limit: 10,
         ..RunFilter::default()
     };
-    let answer = world.ask(Op::ListRuns(filter));
+    let answer = world.ask(Op::ListRuns(Box::new(filter)));
     assert!(matches!(answer, Some(Ok(Reply::Runs { runs, next: None })) if runs.len() == 1));
 }
 

@@ -12,6 +12,7 @@ use crate::peer::{EgressOp, Op, Reply};
 use crate::policy::scramble;
 use crate::shard::Settings;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::format;
 use std::collections::{BTreeMap, VecDeque};
 use std::vec;
@@ -120,7 +121,9 @@ impl Afar {
                 limiters: Some(limiters),
                 ..shop()
             };
-            let op = Op::PutDestination { destination };
+            let op = Op::PutDestination {
+                destination: Box::new(destination),
+            };
             assert_eq!(afar.worlds[number].ask(op), Some(Ok(Reply::Done)));
         }
         afar

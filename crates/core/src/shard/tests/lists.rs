@@ -8,6 +8,7 @@ use crate::payload::Name;
 use crate::peer::{Fitness, FromPeer, Op, Reply, RunFilter};
 use crate::run::{Phase, RunStatus};
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
@@ -33,7 +34,7 @@ fn with_tag(tag: &str) -> RunFilter {
 fn listed(world: &mut World, mut filter: RunFilter) -> Vec<String> {
     let mut ids = Vec::new();
     loop {
-        let answer = world.ask(Op::ListRuns(filter.clone()));
+        let answer = world.ask(Op::ListRuns(Box::new(filter.clone())));
         let Some(Ok(Reply::Runs { runs, next })) = answer else {
             panic!("{answer:?}")
         };
@@ -47,7 +48,7 @@ fn listed(world: &mut World, mut filter: RunFilter) -> Vec<String> {
 }
 
 fn counted(world: &mut World, filter: RunFilter) -> u64 {
-    match world.ask(Op::Count(filter)) {
+    match world.ask(Op::Count(Box::new(filter))) {
         Some(Ok(Reply::Counted { count, next: None })) => count,
         other => panic!("{other:?}"),
     }
@@ -138,7 +139,7 @@ fn pages_by_tag_have_each_run_once_in_one_order() {
         ..with_tag("even")
     };
     loop {
-        let answer = world.ask(Op::ListRuns(filter.clone()));
+        let answer = world.ask(Op::ListRuns(Box::new(filter.clone())));
         let Some(Ok(Reply::Runs { runs, next })) = answer else {
             panic!("{answer:?}")
         };

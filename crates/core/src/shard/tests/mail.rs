@@ -8,6 +8,7 @@ use crate::ids::{CommandId, ShardId, destination_shard};
 use crate::input::Input;
 use crate::payload::Name;
 use crate::shard::Settings;
+use alloc::boxed::Box;
 use std::vec;
 use std::vec::Vec;
 
@@ -42,7 +43,7 @@ fn ship(world: &mut World, run: &str) {
         vec![
             Command::CreateJob {
                 command: CommandId(0),
-                job,
+                job: Box::new(job),
             },
             finish(),
         ],

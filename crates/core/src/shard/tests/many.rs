@@ -8,6 +8,7 @@ use crate::ids::Nonce;
 use crate::payload::Name;
 use crate::peer::{Action, Bulk, BulkState, BulkStatus, Op, Reply, RunFilter, Work};
 use crate::run::RunStatus;
+use alloc::boxed::Box;
 use std::vec;
 
 fn start_tagged(world: &mut World, id: &str, tag: &str) {
@@ -113,7 +114,10 @@ fn bulk(id: &str, action: Action, per_second: Option<u32>) -> Op {
         },
         per_second,
     };
-    Op::BulkStart { bulk, expected: 0 }
+    Op::BulkStart {
+        bulk: Box::new(bulk),
+        expected: 0,
+    }
 }
 
 fn shown(world: &mut World, id: &str) -> BulkStatus {

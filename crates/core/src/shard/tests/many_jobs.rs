@@ -10,6 +10,7 @@ use crate::payload::Name;
 use crate::peer::{
     Backlog, Bulk, BulkState, BulkStatus, JobAction, JobFilter, JobWork, JobsOp, Op, Reply, Work,
 };
+use alloc::boxed::Box;
 use std::vec;
 use std::vec::Vec;
 
@@ -31,7 +32,10 @@ fn begin(world: &mut World, id: &str, action: JobAction, filter: JobFilter, rate
         work,
         per_second: rate,
     };
-    let begun = world.ask(Op::BulkStart { bulk, expected: 0 });
+    let begun = world.ask(Op::BulkStart {
+        bulk: Box::new(bulk),
+        expected: 0,
+    });
     assert!(matches!(begun, Some(Ok(Reply::Bulk(_)))), "{begun:?}");
 }
 
@@ -217,7 +221,7 @@ fn a_filter_says_which_jobs_are_meant_and_a_dry_run_counts_them() {
     ];
     for (filter, wanted) in cases {
         let op = JobsOp::Count {
-            filter: filter.clone(),
+            filter: Box::new(filter.clone()),
             action: JobAction::Cancel,
             after: None,
         };

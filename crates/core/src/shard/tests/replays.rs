@@ -11,6 +11,7 @@ use crate::payload::Name;
 use crate::peer::{BreakerState, JobsOp, Moment, Op, Rejection, Reply};
 use crate::shard::Settings;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use std::vec;
 use std::vec::Vec;
@@ -230,7 +231,7 @@ fn a_job_that_gets_no_lane_is_refused_and_a_runs_is_a_dead_letter() {
     let command = CommandId(0);
     let create = Command::CreateJob {
         command,
-        job: about("odd"),
+        job: Box::new(about("odd")),
     };
     world.play(WORKER, true, vec![create, finish()]);
     assert!(world.deliveries().is_empty());
@@ -368,7 +369,7 @@ fn the_jobs_about_an_object_are_found_wherever_they_are() {
             object_id: Name::from("a"),
         };
         let op = JobsOp::OfObject {
-            object,
+            object: Box::new(object),
             destination: destination.map(Name::from),
             after: None,
             behind,

@@ -14,6 +14,7 @@ use crate::policy::RetryPolicy;
 use crate::run::RunStatus;
 use crate::shard::Settings;
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
@@ -282,7 +283,7 @@ fn fork(world: &mut World, at: u32, id: &str) -> Option<Result<Reply, crate::pee
         ..start_of(id)
     };
     world.ask(Op::StartForked {
-        start,
+        start: Box::new(start),
         source: run_id("a"),
         at: CommandId(at),
         chunks,

@@ -92,7 +92,7 @@ fn runs(world: &mut World) -> Vec<String> {
         limit: 1_000,
         ..RunFilter::default()
     };
-    let Some(Ok(Reply::Runs { runs, .. })) = world.ask(Op::ListRuns(filter)) else {
+    let Some(Ok(Reply::Runs { runs, .. })) = world.ask(Op::ListRuns(Box::new(filter))) else {
         panic!("a list");
     };
     let mut found: Vec<(u64, String)> = runs

@@ -54,7 +54,7 @@ impl Walk {
                     message: ToPeer::Task(task),
                 } => {
                     self.known.push(task.task_id());
-                    self.tasks.push((peer, task));
+                    self.tasks.push((peer, *task));
                 }
                 _ => {}
             }

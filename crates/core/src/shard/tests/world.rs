@@ -14,6 +14,7 @@ use crate::peer::{
 use crate::row::Rows;
 use crate::shard::{Offer, Settings, Shard};
 use crate::time::Timestamp;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use std::collections::BTreeMap;
 use std::vec::Vec;
@@ -241,7 +242,7 @@ impl World {
             Effect::Tell {
                 message: ToPeer::Task(task),
                 ..
-            } => Some(task),
+            } => Some(*task),
             _ => None,
         }
     }
@@ -384,7 +385,7 @@ pub(super) fn task_with(command: u32, options: TaskOptions) -> Command {
         service: Name::from("Payments"),
         task: Name::from("charge"),
         input: json("1"),
-        options,
+        options: Box::new(options),
     }
 }
 
