@@ -5,7 +5,7 @@ mod examples;
 use super::*;
 use crate::core::code::Code;
 use crate::core::egress::NewJob;
-use crate::core::entry::{ChildOptions, Command, Notification, Outcome, TaskOptions};
+use crate::core::entry::{ChildOptions, Command, Notification, Outcome};
 use crate::core::failure::{Failure, FailureKind};
 use crate::core::feed::{FeedCursor, FeedFrom, FeedPosition, JobFacts};
 use crate::core::ids::{CommandId, JobId, Nonce, RunId, ShardId};

@@ -400,14 +400,8 @@ pub(crate) async fn put_destination(
         node.credentials.get(credential)?;
     }
     let shard = destination_shard(&destination.name, node.shards);
-    list::ask(
-        node,
-        shard,
-        Op::PutDestination {
-            destination: Box::new(destination),
-        },
-    )
-    .await
+    let destination = Box::new(destination);
+    list::ask(node, shard, Op::PutDestination { destination }).await
 }
 
 fn check(new: &NewCredential) -> Result<(), Rejection> {

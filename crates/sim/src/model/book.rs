@@ -37,6 +37,8 @@ pub struct Book {
     pub scheduled: BTreeSet<Vec<u8>>,
     /// Schedules whose runs may overlap.
     pub overlapping: BTreeSet<String>,
+    /// Schedules whose clock somebody wanted held back.
+    pub held_back: BTreeSet<String>,
     /// Runs that have asked to continue as new.
     pub again: BTreeSet<RunId>,
     /// What each forked run was to be made of.

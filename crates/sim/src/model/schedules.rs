@@ -36,6 +36,9 @@ impl Model {
             let detail = format!("{what} at {now:?}: {schedule:?}: {old:?} became {new:?}");
             broken(invariant, detail)
         };
+        if new.after < old.after {
+            return wrong("SCHEDULE-ONCE", "instants are to come that were dealt with");
+        }
         let fresh = new.recent.iter().filter(|fire| !old.recent.contains(fire));
         let known = |fire: &&Fire| {
             let mut before = old.recent.iter();
@@ -69,14 +72,14 @@ impl Model {
         self.marks.set_if(skipped, "a fire was skipped");
         self.marks
             .set_if(!new.backfills.is_empty(), "a schedule was backfilled");
-        self.check_accounts(&schedule, &old, &new, now)
+        self.check_accounts((&change.name, &schedule), &old, &new, now)
             .or_else(|what| wrong("SCHEDULE-LOST", what))
     }
 
     /// What the clock has passed, and what was triggered, has started, waits, was skipped or was missed.
     fn check_accounts(
         &mut self,
-        schedule: &Schedule,
+        (name, schedule): (&str, &Schedule),
         old: &ScheduleState,
         new: &ScheduleState,
         now: Timestamp,
@@ -94,9 +97,17 @@ impl Model {
             || !new.backfills.is_empty()
             || fresh.iter().any(|nonce| nonce.0 >= BACKFILLS);
         let paused = old.paused.is_some() || new.paused.is_some();
-        let jumped = new.after != old.after && !new.after.0.is_multiple_of(every_ms);
-        if filled || paused || jumped || old.revision != new.revision {
+        if filled || paused || old.revision != new.revision {
             return Ok(());
+        }
+        if new.after != old.after && !new.after.0.is_multiple_of(every_ms) {
+            // What would have fired while it was held back does not.
+            let was_held_back = new.after == now && self.book.held_back.contains(name);
+            return if was_held_back {
+                Ok(())
+            } else {
+                Err("instants are passed over")
+            };
         }
         let passed: Vec<u64> = (old.after.0 / every_ms + 1..=new.after.0 / every_ms)
             .map(|count| count * every_ms)

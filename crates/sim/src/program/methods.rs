@@ -1,6 +1,6 @@
 //! Methods of programs. One returns at once, one fails, one sleeps first; all others do not exist.
 
-use super::Machine;
+use super::{Flavour, Machine};
 use trunkline_core::entry::{Command, Outcome};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::CommandId;
@@ -34,6 +34,12 @@ impl Machine {
             _ => Outcome::Failed(Failure::new(FailureKind::Application, "NoMethod", "no")),
         };
         commands.push(Command::MethodReturned { call, outcome });
+    }
+
+    /// True if no method keeps the code from returning: half of the programs do not wait for those that have not returned.
+    pub(super) fn may_leave_methods(&self) -> bool {
+        let leaves = self.number.is_multiple_of(2) && !self.flavour.has(Flavour::AGAIN);
+        leaves || self.methods.is_empty()
     }
 
     /// The method that has slept returns.

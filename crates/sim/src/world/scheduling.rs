@@ -31,10 +31,14 @@ impl World {
                     paused: None,
                 }
             }
-            Step::PauseSchedule { name, pause } => Op::PauseSchedule {
-                name: name_of(name),
-                note: pause.then(|| Name::from("not now")),
-            },
+            Step::PauseSchedule { name, pause } => {
+                let name = name_of(name);
+                if pause {
+                    self.model.book.held_back.insert(name.to_string());
+                }
+                let note = pause.then(|| Name::from("not now"));
+                Op::PauseSchedule { name, note }
+            }
             Step::DeleteSchedule { name } => Op::DeleteSchedule {
                 name: name_of(name),
             },
