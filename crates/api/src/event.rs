@@ -36,7 +36,7 @@ pub struct CloudEvent {
     /// What happened: one of [`EventType`].
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What it is about: a run as `workflow/id`, a job as `destination/id`.
+    /// What it is about: a run as `workflow/id`, a job as `destination/id`, anything else by its name.
     pub subject: String,
     /// When.
     pub time: Time,
@@ -110,6 +110,10 @@ event_data! {
     superseded_by: String,
     /// How often the destination's breaker has opened since the last success.
     trips: u32,
+    /// The credential.
+    credential: String,
+    /// Which version of the credential.
+    credential_version: u32,
     /// The schedule.
     schedule: String,
     /// The instant that a fire stands for.
@@ -168,6 +172,10 @@ impl EventData {
             }
             About::Destination { name } => {
                 self.destination = Some(name.to_string());
+                name.to_string()
+            }
+            About::Credential { name } => {
+                self.credential = Some(name.to_string());
                 name.to_string()
             }
             About::Schedule { name } => {
@@ -275,6 +283,15 @@ impl EventData {
             },
             Mark::JobBlocked { reason } | Mark::DestinationDisabled { reason } => Self {
                 reason: Some(reason.to_string()),
+                ..none
+            },
+            Mark::CredentialRefreshFailed { version, reason } => Self {
+                credential_version: Some(*version),
+                reason: Some(reason.to_string()),
+                ..none
+            },
+            Mark::CredentialRefreshRecovered { version } => Self {
+                credential_version: Some(*version),
                 ..none
             },
             Mark::DestinationFailing { until, trips } => Self {

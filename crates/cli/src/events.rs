@@ -102,7 +102,7 @@ fn tell(event: &RawValue, json: bool, out: &mut dyn Write) -> Result<(), Failure
 
 /// What is particular about the event, in a few words: everything that the line does not say already.
 fn particulars(data: &Value) -> String {
-    const SAID: [&str; 8] = [
+    const SAID: [&str; 9] = [
         "workflow",
         "run",
         "version",
@@ -111,6 +111,7 @@ fn particulars(data: &Value) -> String {
         "type",
         "at",
         "job",
+        "credential",
     ];
     let Some(fields) = data.as_object() else {
         return String::new();

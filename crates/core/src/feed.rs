@@ -168,6 +168,13 @@ pub enum About {
         #[n(0)]
         name: Name,
     },
+    /// A credential.
+    #[n(11)]
+    Credential {
+        /// Its id.
+        #[n(0)]
+        name: Name,
+    },
 }
 
 /// What does not change about a job.

@@ -48,7 +48,7 @@ pub use jobs::{
     Backlog, BreakerState, DestinationFigures, JobAction, JobFilter, JobPlace, JobsOp, LaneStatus,
     Moment,
 };
-pub use kept::{Keep, Kept};
+pub use kept::{CredentialNews, Keep, Kept};
 pub use method::{CallMethod, WhichTimers};
 pub use op::Op;
 pub use query::{AskQuery, Query, QueryAnswer};

@@ -254,6 +254,7 @@ async fn put_row(
         kept,
         name: Name::from(name),
         value: value.map(Payload::from),
+        news: None,
     };
     match list::ask(node, HOME, Op::Keep(keep)).await? {
         Reply::Done => Ok(()),

@@ -9,8 +9,11 @@
 
 mod authenticate;
 mod grant;
+mod outage;
+mod row;
 mod upkeep;
 
+use crate::node::Node;
 use grant::Grants;
 use hashbrown::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -57,6 +60,11 @@ impl Credentials {
             grants: Grants::default(),
             changes: Arc::default(),
         }
+    }
+
+    /// Says whose they are: what becomes of their access tokens is told in its feed.
+    pub(crate) fn belong_to(&self, node: &Arc<Node>) {
+        self.grants.outages.belong_to(node);
     }
 
     /// Takes what the rows hold, and refuses a key ring that does not open it.

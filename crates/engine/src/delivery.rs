@@ -115,6 +115,11 @@ impl Deliveries {
         &self.client
     }
 
+    /// The runtime that makes the calls.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
     /// Begins calls to connectors, like [`Deliveries::start`].
     pub(crate) fn start_batches(&self, node: &Arc<Node>, batches: Vec<Batch>) {
         if batches.is_empty() || self.closed.load(Ordering::SeqCst) {

@@ -90,6 +90,7 @@ pub(crate) fn open(
         credentials,
     );
     let node = Arc::new(node);
+    node.credentials.belong_to(&node);
     let recovered = recover_all(&folder, config, &node, shards, threads)?;
     for (workflow, version) in recovered
         .iter()

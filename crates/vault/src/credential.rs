@@ -37,6 +37,26 @@ pub struct Credential {
     /// The versions that are kept, in the order of their numbers.
     #[n(5)]
     versions: Vec<Version>,
+    /// Present while no access token is to be had, or none that helps.
+    #[n(6)]
+    pub outage: Option<Outage>,
+}
+
+/// A time without access tokens that are good for anything.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Outage {
+    /// The version whose tokens they are.
+    #[n(0)]
+    pub version: u32,
+    /// When it was noticed.
+    #[n(1)]
+    pub since_ms: u64,
+    /// Why, in words without a secret.
+    #[n(2)]
+    pub reason: String,
+    /// There are tokens, and a destination refuses them: only one that is accepted ends this.
+    #[n(3)]
+    pub refused: bool,
 }
 
 /// A version of a credential.
@@ -109,6 +129,7 @@ impl Credential {
             created_at_ms: now_ms,
             last: 0,
             versions: Vec::new(),
+            outage: None,
         }
     }
 

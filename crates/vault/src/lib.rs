@@ -26,7 +26,7 @@ mod token;
 mod webhook;
 
 pub use authentication::{ClientAuth, Place, Settings};
-pub use credential::{Credential, Draft, Stage, Version, check_secret};
+pub use credential::{Credential, Draft, Outage, Stage, Version, check_secret};
 pub use error::VaultError;
 pub use key_file::Vault;
 pub use redactor::{REDACTED, Redactor};

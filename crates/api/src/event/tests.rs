@@ -102,6 +102,7 @@ fn reference() -> String {
             About::Job(_) => &of_jobs,
             About::Schedule { .. } => &["schedule"],
             About::Destination { .. } => &["destination"],
+            About::Credential { .. } => &["credential"],
         };
         let fields: Vec<String> = json["data"]
             .as_object()

@@ -106,6 +106,8 @@ event_types! {
     113 DestinationFailing "destination.failing" "The breaker of a destination opened: too many calls failed.",
     114 DestinationRecovered "destination.recovered" "The breaker of a destination closed.",
     115 DestinationDisabled "destination.disabled" "A destination is not called any more until an operator says so.",
+    116 CredentialRefreshFailed "credential.refresh_failed" "The token endpoint of a credential gave no access token, or a destination refused a renewed one.",
+    117 CredentialRefreshRecovered "credential.refresh_recovered" "There are access tokens again for a credential, after a refresh that failed.",
 }
 
 impl EventType {
@@ -261,6 +263,8 @@ impl EventType {
             Mark::DestinationFailing { .. } => Self::DestinationFailing,
             Mark::DestinationRecovered => Self::DestinationRecovered,
             Mark::DestinationDisabled { .. } => Self::DestinationDisabled,
+            Mark::CredentialRefreshFailed { .. } => Self::CredentialRefreshFailed,
+            Mark::CredentialRefreshRecovered { .. } => Self::CredentialRefreshRecovered,
         })
     }
 

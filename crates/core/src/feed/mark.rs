@@ -240,4 +240,21 @@ pub enum Mark {
         #[n(0)]
         reason: Name,
     },
+    /// No access token is to be had for the credential, or none that helps.
+    #[n(50)]
+    CredentialRefreshFailed {
+        /// Which version of it.
+        #[n(0)]
+        version: u32,
+        /// Why, shortened and without a secret.
+        #[n(1)]
+        reason: Name,
+    },
+    /// There is an access token again.
+    #[n(51)]
+    CredentialRefreshRecovered {
+        /// With which version of the credential.
+        #[n(0)]
+        version: u32,
+    },
 }

@@ -31,6 +31,31 @@ pub struct Keep {
     /// Its value; absent: it is forgotten.
     #[n(2)]
     pub value: Option<Payload>,
+    /// What the feed tells of it, in the same commit. Only credentials have news.
+    #[n(3)]
+    pub news: Option<CredentialNews>,
+}
+
+/// What the feed is to tell of a credential. No secret is in it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub enum CredentialNews {
+    /// No access token is to be had, or none that helps.
+    #[n(0)]
+    RefreshFailed {
+        /// For which version.
+        #[n(0)]
+        version: u32,
+        /// Why.
+        #[n(1)]
+        reason: Name,
+    },
+    /// There is one again.
+    #[n(1)]
+    RefreshRecovered {
+        /// For which version.
+        #[n(0)]
+        version: u32,
+    },
 }
 
 impl Kept {

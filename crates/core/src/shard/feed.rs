@@ -8,7 +8,7 @@
 //! row:    [time, bytes of all rows so far, true if an item parts with a history, item…]
 //! item:   [0, run, first entry, chunk, entries, before, mark, before, mark…]      a mark stands before that entry of the item
 //!         [1, job, destination, mark]
-//!         [2, schedule, mark]
+//!         [2, schedule, mark]                 and so for a destination (10) and a credential (11)
 //! row 0:  Kept: what is gone
 //! ```
 //!
@@ -270,6 +270,11 @@ impl Shard {
         self.feed_named(ITEM_DESTINATION, name, mark);
     }
 
+    /// Writes the item of a credential.
+    pub(super) fn feed_credential(&mut self, id: &Name, mark: &Mark) {
+        self.feed_named(ITEM_CREDENTIAL, id, mark);
+    }
+
     fn feed_named(&mut self, kind: u8, name: &Name, mark: &Mark) {
         if !self.feed.on {
             return;
@@ -322,6 +327,7 @@ const ITEM_RUN: u8 = 0;
 const ITEM_JOB: u8 = 1;
 const ITEM_SCHEDULE: u8 = 2;
 const ITEM_DESTINATION: u8 = 10;
+const ITEM_CREDENTIAL: u8 = 11;
 
 fn head_of(row: &mut Decoder<'_>) -> Head {
     let read = || -> Result<Head, minicbor::decode::Error> {

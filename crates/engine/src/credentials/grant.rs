@@ -5,6 +5,7 @@
 //! answer. Tokens are in memory only: after a restart they are fetched again.
 
 use super::authenticate::{Http, Reason, base64, encoded};
+use super::outage::{Heard, Outages};
 use crate::engine::Engine;
 use hashbrown::HashMap;
 use http_body_util::{BodyExt, Full, Limited};
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use trunkline_core::payload::Name;
-use trunkline_vault::{ClientAuth, Secret, Settings, Version};
+use trunkline_vault::{ClientAuth, Redactor, Secret, Settings, Version};
 
 /// How long a token endpoint may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +46,8 @@ impl Engine {
 /// The access tokens by credential.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
+    /// Hears how it goes.
+    pub(super) outages: Outages,
     all: Mutex<HashMap<Name, Arc<Grant>>>,
     /// How often an endpoint gave a token, and how often none.
     granted: AtomicU64,
@@ -161,12 +164,18 @@ impl Grants {
         match fetched {
             Ok(granted) => {
                 self.granted.fetch_add(1, Ordering::Relaxed);
+                self.outages.hear(credential, version.number, Heard::Token);
                 Ok(held.take(granted, version.number, now_ms))
             }
             Err(reason) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                let reason = format!("the token endpoint: {reason}");
+                // Its words are a stranger's.
+                let mut redactor = Redactor::default();
+                redactor.add(secret);
+                let reason = redactor.redact_text(format!("the token endpoint: {reason}"));
                 tracing::warn!(credential = %credential, reason, "an access token cannot be had");
+                let heard = Heard::NoToken(reason.clone());
+                self.outages.hear(credential, version.number, heard);
                 held.failed = Some((now_ms + PAUSE_MS, reason.clone()));
                 held.last(version.number, now_ms).ok_or(reason)
             }
@@ -179,8 +188,10 @@ impl Grants {
         let mut held = grant.lock();
         if let Some(token) = &mut held.token
             && token.access.number == number
+            && !std::mem::replace(&mut token.proved, true)
         {
-            token.proved = true;
+            self.outages
+                .hear(credential, token.version, Heard::Accepted);
         }
     }
 
@@ -196,6 +207,7 @@ impl Grants {
         }
         // A token that was fetched because of a refusal, and is refused at once, says that the endpoint cannot help.
         if token.forced && !token.proved {
+            self.outages.hear(credential, token.version, Heard::Refused);
             return false;
         }
         held.token = None;

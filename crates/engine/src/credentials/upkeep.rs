@@ -4,6 +4,7 @@
 
 use super::Used;
 use super::authenticate::Reason;
+use super::row;
 use crate::engine::Engine;
 use crate::list;
 use crate::node::Node;
@@ -15,14 +16,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use trunkline_core::code::Code;
 use trunkline_core::egress::Destination;
-use trunkline_core::ids::{ShardId, destination_shard};
-use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{Keep, Kept, Op, Rejection, Reply};
+use trunkline_core::ids::destination_shard;
+use trunkline_core::payload::Name;
+use trunkline_core::peer::{Op, Rejection, Reply};
 use trunkline_vault::{
     Credential, Draft, KeyRing, Place, Settings, VaultError, Version, check_secret,
 };
 
-const HOME: ShardId = ShardId(0);
 const CREDENTIALS_MAX: usize = 10_000;
 const TEST_PATIENCE: Duration = Duration::from_secs(15);
 /// Bytes of an answer to a test that are shown.
@@ -48,7 +48,7 @@ pub struct CredentialStatus {
     pub credential: Arc<Credential>,
     /// The destinations that use it, by name.
     pub used_by: Vec<Name>,
-    /// Why its token endpoint gave no token when it was last asked.
+    /// Why its token endpoint gave no token when it was last asked; or why its outage began.
     pub failure: Option<String>,
     /// The time at which this was so: versions are over by it.
     pub now_ms: u64,
@@ -150,7 +150,7 @@ impl Engine {
             vault
                 .add(&here.tenant, &mut credential, &new.draft, now_ms)
                 .map_err(invalid)?;
-            let kept = keep(node, credential).await?;
+            let kept = row::keep(node, credential, None).await?;
             Ok(status(node, kept, &uses(node).await?))
         })
         .await
@@ -168,7 +168,7 @@ impl Engine {
                 let detail = format!("no version of credential `{id}` is pending");
                 return Err(Rejection::new(Code::NoSuchVersion, detail));
             }
-            let kept = keep(node, credential).await?;
+            let kept = row::keep(node, credential, None).await?;
             Ok(status(node, kept, &uses(node).await?))
         })
         .await
@@ -186,7 +186,7 @@ impl Engine {
                 let detail = format!("credential `{id}` has no previous version");
                 return Err(Rejection::new(Code::NoSuchVersion, detail));
             }
-            let kept = keep(node, credential).await?;
+            let kept = row::keep(node, credential, None).await?;
             Ok(status(node, kept, &uses(node).await?))
         })
         .await
@@ -210,9 +210,7 @@ impl Engine {
                 );
                 return Err(Rejection::new(Code::CredentialInUse, detail));
             }
-            put_row(node, &id, None).await?;
-            node.credentials.forget(&id);
-            Ok(())
+            row::delete(node, &id).await
         })
         .await
     }
@@ -238,7 +236,7 @@ impl Engine {
                     .reseal(&here.tenant, &mut credential, now_ms)
                     .map_err(|error| Rejection::new(Code::KeyRingWrong, error.to_string()))?;
                 if changed {
-                    keep(node, credential).await?;
+                    row::keep(node, credential, None).await?;
                     count += 1;
                 }
             }
@@ -442,25 +440,6 @@ fn invalid(error: VaultError) -> Rejection {
     Rejection::new(code, error.to_string())
 }
 
-/// Makes a credential durable, and then what is used.
-async fn keep(node: &Node, credential: Credential) -> Result<Arc<Credential>, Rejection> {
-    let bytes = minicbor::to_vec(&credential).expect("writing to memory cannot fail");
-    put_row(node, &Name::from(&*credential.id), Some(bytes)).await?;
-    Ok(node.credentials.remember(credential))
-}
-
-async fn put_row(node: &Node, id: &Name, value: Option<Vec<u8>>) -> Result<(), Rejection> {
-    let keep = Keep {
-        kept: Kept::Credential,
-        name: id.clone(),
-        value: value.map(Payload::from),
-    };
-    match list::ask(node, HOME, Op::Keep(keep)).await? {
-        Reply::Done => Ok(()),
-        _ => Err(list::unexpected()),
-    }
-}
-
 /// Which destination uses which credential.
 async fn uses(node: &Node) -> Result<Vec<(Name, Name)>, Rejection> {
     let all = list::list_destinations(node).await?;
@@ -478,12 +457,13 @@ fn users(uses: &[(Name, Name)], id: &str) -> Vec<Name> {
 }
 
 fn status(node: &Node, credential: Arc<Credential>, uses: &[(Name, Name)]) -> CredentialStatus {
+    let grants = &node.credentials.grants;
+    let outage = credential.outage.as_ref();
     CredentialStatus {
         used_by: users(uses, &credential.id),
-        failure: node
-            .credentials
-            .grants
-            .failure(&Name::from(&*credential.id)),
+        failure: grants
+            .failure(&Name::from(&*credential.id))
+            .or_else(|| outage.map(|outage| outage.reason.clone())),
         now_ms: node.clock.now().0,
         credential,
     }

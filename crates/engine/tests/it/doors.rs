@@ -83,6 +83,7 @@ async fn a_bad_request_gets_its_code_and_changes_nothing() {
                 kept: Kept::Credential,
                 name: Name::from("shop"),
                 value: None,
+                news: None,
             }),
             Code::ProtocolError,
         ),

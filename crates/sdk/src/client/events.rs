@@ -84,7 +84,10 @@ impl Event {
     pub fn run(&self) -> Option<&RunId> {
         match &self.event.about {
             About::Run { id, .. } => Some(id),
-            About::Job(_) | About::Schedule { .. } | About::Destination { .. } => None,
+            About::Job(_)
+            | About::Schedule { .. }
+            | About::Destination { .. }
+            | About::Credential { .. } => None,
         }
     }
 
@@ -92,7 +95,10 @@ impl Event {
     #[must_use]
     pub fn job(&self) -> Option<JobId> {
         match &self.event.about {
-            About::Run { .. } | About::Schedule { .. } | About::Destination { .. } => None,
+            About::Run { .. }
+            | About::Schedule { .. }
+            | About::Destination { .. }
+            | About::Credential { .. } => None,
             About::Job(job) => Some(job.id),
         }
     }

@@ -17,6 +17,7 @@ mod jobs;
 mod lists;
 mod many_jobs;
 mod metrics;
+mod outages;
 mod outgoing;
 mod raw;
 mod runs;

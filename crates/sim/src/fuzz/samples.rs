@@ -11,7 +11,8 @@ use trunkline_api::core::failure::{Failure, FailureKind};
 use trunkline_api::core::ids::{CommandId, Nonce, RequestId, RunId, Token};
 use trunkline_api::core::payload::{Name, Payload};
 use trunkline_api::core::peer::{
-    Bulk, FromPeer, JobAction, JobFilter, JobWork, Op, Registration, Start, ToPeer, TurnDone, Work,
+    Bulk, CredentialNews, FromPeer, JobAction, JobFilter, JobWork, Keep, Kept, Op, Registration,
+    Start, ToPeer, TurnDone, Work,
 };
 use trunkline_api::core::time::Timestamp;
 use trunkline_api::frame::encode_batch;
@@ -157,6 +158,15 @@ pub(super) fn batches() -> Vec<Vec<u8>> {
             expected: 3,
         },
         Op::Counters,
+        Op::Keep(Keep {
+            kept: Kept::Credential,
+            name: Name::from("shop"),
+            value: Some(Payload::from(&b"sealed"[..])),
+            news: Some(CredentialNews::RefreshFailed {
+                version: 2,
+                reason: Name::from("it answers 401 invalid_client"),
+            }),
+        }),
     ];
     for (number, op) in (9..).zip(ops) {
         heard.push(vec![FromPeer::Request(RequestId(number), op)]);

@@ -249,6 +249,16 @@ fn destination_marks() -> Vec<Mark> {
     ]
 }
 
+fn credential_marks() -> Vec<Mark> {
+    vec![
+        Mark::CredentialRefreshFailed {
+            version: 2,
+            reason: name("the token endpoint: it answers 401 invalid_client"),
+        },
+        Mark::CredentialRefreshRecovered { version: 2 },
+    ]
+}
+
 fn schedule_marks() -> Vec<Mark> {
     let rejection = Rejection::new(Code::RunExists, "run `Report/nightly-1` exists");
     vec![
@@ -365,11 +375,19 @@ pub(super) fn examples() -> Vec<Event> {
         let about = About::Destination { name: name("shop") };
         (about, What::Mark { mark, answers })
     });
+    let credential_marks = credential_marks().into_iter().map(|mark| {
+        let answers = None;
+        let about = About::Credential {
+            name: name("shop-api"),
+        };
+        (about, What::Mark { mark, answers })
+    });
     let mut all: Vec<Event> = entries
         .chain(marks)
         .chain(job_marks)
         .chain(schedule_marks)
         .chain(destination_marks)
+        .chain(credential_marks)
         .map(|(about, what)| Event {
             shard: ShardId(3),
             at: FeedPosition {

@@ -7,7 +7,7 @@
 //! an event is the same whatever is asked for, and whichever version of Trunkline reads it.
 
 use super::seen::{Gone, Seen};
-use super::{ITEM_DESTINATION, ITEM_JOB, ITEM_RUN, ITEM_SCHEDULE, Shard, head_of};
+use super::{ITEM_CREDENTIAL, ITEM_DESTINATION, ITEM_JOB, ITEM_RUN, ITEM_SCHEDULE, Shard, head_of};
 use crate::code::Code;
 use crate::entry::{Command, Entry, Notification, Outcome};
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ enum Item {
         destination: Name,
         mark: Mark,
     },
-    /// A schedule or a destination.
+    /// A schedule, a destination or a credential.
     Named { about: About, mark: Mark },
 }
 
@@ -397,12 +397,12 @@ impl Item {
 fn item_of(decoder: &mut Decoder<'_>) -> Result<Item, Error> {
     let length = decoder.array()?.unwrap_or(0);
     let kind = decoder.u8()?;
-    if matches!(kind, ITEM_SCHEDULE | ITEM_DESTINATION) {
+    if matches!(kind, ITEM_SCHEDULE | ITEM_DESTINATION | ITEM_CREDENTIAL) {
         let name = decoder.decode()?;
-        let about = if kind == ITEM_SCHEDULE {
-            About::Schedule { name }
-        } else {
-            About::Destination { name }
+        let about = match kind {
+            ITEM_SCHEDULE => About::Schedule { name },
+            ITEM_DESTINATION => About::Destination { name },
+            _ => About::Credential { name },
         };
         let mark = decoder.decode()?;
         return Ok(Item::Named { about, mark });

@@ -10,8 +10,8 @@ use crate::feed::{
     What,
 };
 use crate::ids::{CommandId, JobId};
-use crate::payload::Name;
-use crate::peer::{FromPeer, Op, Rejection, Reply};
+use crate::payload::{Name, Payload};
+use crate::peer::{CredentialNews, FromPeer, Keep, Kept, Op, Rejection, Reply};
 use crate::policy::RetryPolicy;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
@@ -398,4 +398,44 @@ fn the_place_before_everything_is_the_beginning_while_nothing_is_gone() {
     let all = world.events();
     assert!(!all.is_empty());
     assert_eq!(world.feed_from(FeedFrom::At(before), &nothing, 10), all);
+}
+
+#[test]
+fn what_is_new_of_a_credential_is_told_in_the_commit_that_changes_its_row() {
+    let mut world = World::new();
+    let keep = |kept, news| {
+        Op::Keep(Keep {
+            kept,
+            name: Name::from("shop"),
+            value: Some(Payload::from(&b"sealed"[..])),
+            news,
+        })
+    };
+    let reason = Name::from("x".repeat(2_000));
+    let failed = CredentialNews::RefreshFailed { version: 2, reason };
+    let recovered = CredentialNews::RefreshRecovered { version: 2 };
+    world.ask(keep(Kept::Credential, None));
+    assert!(world.events().is_empty(), "a change alone is no event");
+    world.ask(keep(Kept::ApiToken, Some(failed.clone())));
+    assert!(world.events().is_empty(), "only credentials have news");
+    world.ask(keep(Kept::Credential, Some(failed)));
+    world.crash();
+    world.ask(keep(Kept::Credential, Some(recovered)));
+    assert_eq!(
+        world.story(),
+        ["credential.refresh_failed", "credential.refresh_recovered"]
+    );
+    let events = world.events();
+    let name = Name::from("shop");
+    assert_eq!(events[0].about, About::Credential { name });
+    let cut = Mark::CredentialRefreshFailed {
+        version: 2,
+        reason: Name::from("x".repeat(1_024)),
+    };
+    assert!(matches!(&events[0].what, What::Mark { mark, .. } if *mark == cut));
+    let of_runs = EventFilter {
+        workflow: Some(Name::from("Pair")),
+        ..EventFilter::default()
+    };
+    assert!(world.feed_from(FeedFrom::Oldest, &of_runs, 10).is_empty());
 }
