@@ -30,7 +30,7 @@ pub(crate) mod recover;
 pub(crate) mod scan;
 mod spares;
 
-pub use options::Options;
+pub use options::{Options, Thrift};
 pub use recover::Recovery;
 use spares::{Retired, Shelf};
 pub use spares::{Space, SpareMaker};
@@ -175,7 +175,7 @@ impl Journal {
             self.cursor = Cursor {
                 number: self.cursor.number + 1,
                 seed: Seed::new(self.options.journal_id, self.cursor.number + 1),
-                segment_bytes: self.options.segment_bytes,
+                segment_bytes: self.options.bytes_of(self.cursor.number + 1),
                 align: self.options.flush_align as usize,
                 offset: SEGMENT_HEADER_BYTES as u64,
                 first: position,
@@ -206,7 +206,13 @@ impl Journal {
         if let Some(run) = self.runs.back_mut() {
             run.last = position;
         }
+        self.note_use();
         Ok(position)
+    }
+
+    fn note_use(&self) {
+        self.shelf
+            .note_use(self.cursor.offset, self.cursor.segment_bytes);
     }
 
     /// Writes and syncs everything appended: one write and one sync, or one of each per segment if
@@ -237,7 +243,7 @@ impl Journal {
                 self.live.push_back(Live {
                     number: spare.number,
                     first: run.first,
-                    segment_bytes: self.options.segment_bytes,
+                    segment_bytes: self.options.bytes_of(spare.number),
                     file: spare.file,
                 });
             }

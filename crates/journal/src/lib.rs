@@ -69,6 +69,6 @@ pub use error::{Error, ErrorKind};
 pub use folder::{Folder, FolderMeta};
 pub use frame::Frame;
 pub use inspect::{Report, inspect};
-pub use journal::{Journal, Options, Space, SpareMaker};
+pub use journal::{Journal, Options, Space, SpareMaker, Thrift};
 pub use position::Position;
 pub use store::{Store, memory::MemoryStore, redb::RedbStore};

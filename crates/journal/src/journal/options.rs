@@ -24,6 +24,19 @@ pub struct Options {
     pub retired_max: usize,
     /// A new segment is made only if so many bytes stay free.
     pub free_bytes_min: u64,
+    /// Takes little disk before it is needed; absent: the spares are always there.
+    pub thrift: Option<Thrift>,
+}
+
+/// How a journal is laid out of which there are many, most of them idle.
+///
+/// The spare that is the reserve is made at once, whole. The others are made when half of the
+/// segment that is written is used: early enough, and the reserve is never less than it is without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Thrift {
+    /// The size of the very first segment in bytes, a multiple of 4,096. A frame that does not fit
+    /// goes into the next.
+    pub first_segment_bytes: u64,
 }
 
 impl Options {
@@ -37,6 +50,15 @@ impl Options {
             spares: 2,
             retired_max: 4,
             free_bytes_min: 16 << 20,
+            thrift: None,
+        }
+    }
+
+    /// The size of the segment `number` in bytes.
+    pub(crate) fn bytes_of(&self, number: u64) -> u64 {
+        match self.thrift {
+            Some(thrift) if number == 1 => thrift.first_segment_bytes,
+            _ => self.segment_bytes,
         }
     }
 
@@ -44,6 +66,16 @@ impl Options {
         let invalid = |message: &str| Err(Error::new(ErrorKind::Invalid, message));
         if !self.segment_bytes.is_multiple_of(4096) || self.segment_bytes < 2 * 4096 {
             return invalid("segment_bytes must be a multiple of 4096, and at least 8192");
+        }
+        if let Some(Thrift {
+            first_segment_bytes,
+        }) = self.thrift
+            && (!first_segment_bytes.is_multiple_of(4096)
+                || !(2 * 4096..=self.segment_bytes).contains(&first_segment_bytes))
+        {
+            return invalid(
+                "first_segment_bytes must be a multiple of 4096, at least 8192, and at most segment_bytes",
+            );
         }
         if usize::try_from(self.segment_bytes).is_err() || self.segment_bytes > 1 << 31 {
             return invalid("segment_bytes must be at most 2 GiB");

@@ -141,7 +141,7 @@ fn create(
     let cursor = Cursor {
         number: spare.number,
         seed: Seed::new(options.journal_id, spare.number),
-        segment_bytes: options.segment_bytes,
+        segment_bytes: options.bytes_of(spare.number),
         align: options.flush_align as usize,
         offset: SEGMENT_HEADER_BYTES as u64,
         first,
@@ -149,7 +149,7 @@ fn create(
     let live = Live {
         number: spare.number,
         first,
-        segment_bytes: options.segment_bytes,
+        segment_bytes: options.bytes_of(spare.number),
         file: spare.file,
     };
     Ok(Journal::assemble(
@@ -368,7 +368,7 @@ fn keep_spares(
     prepared: Vec<Segment>,
 ) -> Result<VecDeque<Spare>, Error> {
     let fits = |segment: &Segment| {
-        segment.header.segment_bytes == options.segment_bytes
+        segment.header.segment_bytes == options.bytes_of(segment.header.number)
             && segment.header.flush_align == options.flush_align
     };
     if prepared.iter().all(fits) {
@@ -425,5 +425,6 @@ fn assemble(
     let shelf = Shelf::new(disk, dir, options.clone(), spares, next_number);
     let mut journal = Journal::assemble(dir, options, shelf, live, cursor, recovery);
     journal.start_after(Position(tail.end.expected.0 - 1));
+    journal.note_use();
     journal
 }

@@ -60,6 +60,8 @@ pub(super) struct Shelf {
     options: Options,
     /// Set by the first failed write or sync of anyone.
     poisoned: AtomicBool,
+    /// Half of the segment that is written is used.
+    half_used: AtomicBool,
     /// Held while a spare is made, so that spares come into being in the order of their numbers.
     making: Mutex<()>,
     state: Mutex<State>,
@@ -96,6 +98,7 @@ impl Shelf {
             dir: dir.to_owned(),
             options,
             poisoned: AtomicBool::new(false),
+            half_used: AtomicBool::new(false),
             making: Mutex::new(()),
             state: Mutex::new(State {
                 ready,
@@ -147,7 +150,7 @@ impl Shelf {
     /// Fills the shelf, and removes trimmed segments that nobody will need soon.
     pub(super) fn prepare(&self) -> Result<Space, Error> {
         loop {
-            match self.make_one(self.options.spares) {
+            match self.make_one(self.target()) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) if error.kind() == ErrorKind::Full => return Ok(Space::Low),
@@ -174,6 +177,20 @@ impl Shelf {
         Ok(Space::Ok)
     }
 
+    /// Takes note of how much is used of the segment that is written.
+    pub(super) fn note_use(&self, used: u64, of: u64) {
+        self.half_used.store(2 * used > of, Ordering::Relaxed);
+    }
+
+    /// How many spares there are to be. The last one is the reserve.
+    fn target(&self) -> usize {
+        if self.options.thrift.is_some() && !self.half_used.load(Ordering::Relaxed) {
+            1
+        } else {
+            self.options.spares
+        }
+    }
+
     /// Makes one spare if fewer than `target` are ready. Returns whether it did.
     fn make_one(&self, target: usize) -> Result<bool, Error> {
         self.check_poison()?;
@@ -187,7 +204,7 @@ impl Shelf {
             (state.next_number, state.retired.pop_front())
         };
         let made = match retired {
-            Some(old) if old.segment_bytes == self.options.segment_bytes => {
+            Some(old) if old.segment_bytes == self.options.bytes_of(number) => {
                 self.recycle(number, old)
             }
             Some(old) => {
@@ -231,7 +248,8 @@ impl Shelf {
 
     fn create(&self, number: u64) -> Result<Arc<dyn DiskFile>, Error> {
         let path = unfinished_path(&self.dir, number);
-        let wanted = self.options.segment_bytes + self.options.free_bytes_min;
+        let bytes = self.options.bytes_of(number);
+        let wanted = bytes + self.options.free_bytes_min;
         let free = self
             .disk
             .free_bytes()
@@ -249,7 +267,7 @@ impl Shelf {
             Err(error) => return Err(Error::io(&path, "remove", error)),
         }
         let filled = self.disk.create(&path).and_then(|file| {
-            self.fill(&*file)?;
+            fill(&*file, bytes)?;
             file.write_all_at(&self.header(number).encode(), 0)?;
             file.sync_data()?;
             Ok(file)
@@ -267,17 +285,6 @@ impl Shelf {
         };
         self.publish(number, &path)?;
         Ok(file)
-    }
-
-    fn fill(&self, file: &dyn DiskFile) -> std::io::Result<()> {
-        let zeros = vec![0; FILL_BYTES.min(self.options.segment_bytes as usize)];
-        let mut offset = 0;
-        while offset < self.options.segment_bytes {
-            let chunk = (self.options.segment_bytes - offset).min(zeros.len() as u64);
-            file.write_all_at(&zeros[..chunk as usize], offset)?;
-            offset += chunk;
-        }
-        Ok(())
     }
 
     fn publish(&self, number: u64, from: &str) -> Result<(), Error> {
@@ -299,7 +306,7 @@ impl Shelf {
         SegmentHeader {
             journal_id: self.options.journal_id,
             number,
-            segment_bytes: self.options.segment_bytes,
+            segment_bytes: self.options.bytes_of(number),
             flush_align: self.options.flush_align,
         }
     }
@@ -311,6 +318,17 @@ impl Shelf {
     fn making(&self) -> MutexGuard<'_, ()> {
         self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn fill(file: &dyn DiskFile, bytes: u64) -> std::io::Result<()> {
+    let zeros = vec![0; FILL_BYTES.min(bytes as usize)];
+    let mut offset = 0;
+    while offset < bytes {
+        let chunk = (bytes - offset).min(zeros.len() as u64);
+        file.write_all_at(&zeros[..chunk as usize], offset)?;
+        offset += chunk;
+    }
+    Ok(())
 }
 
 /// An error of a step that cannot be undone or repeated: however it came about, it poisons.
@@ -340,7 +358,7 @@ impl SpareMaker {
 
     /// Whether another spare is wanted.
     pub fn wanted(&self) -> bool {
-        self.shelf.ready() < self.shelf.options.spares
+        self.shelf.ready() < self.shelf.target()
     }
 
     /// What the last attempt to make a spare found.

@@ -7,19 +7,19 @@ use crate::world::{Known, World, is_damaged_store};
 
 const FLUSHES: u64 = 30;
 
-/// Runs the workload until the disk stops. Returns what was known then.
-fn run_until(disk: &SimDisk, operation: u64) -> Known {
+/// Runs the workload until the disk stops. Returns what was known then; `start` is what was before.
+fn run_until(disk: &SimDisk, operation: u64, start: &Known) -> Known {
     disk.stop_at(operation);
-    let Ok(mut world) = World::open(disk, Known::default()) else {
-        return Known::default();
+    let Ok(mut world) = World::open(disk, start.clone()) else {
+        return start.clone();
     };
     let _stopped = world.work(FLUSHES, 1);
     world.known
 }
 
-fn operations() -> u64 {
+fn operations(start: &Known) -> u64 {
     let disk = SimDisk::new();
-    let mut world = World::open(&disk, Known::default()).unwrap();
+    let mut world = World::open(&disk, start.clone()).unwrap();
     world.work(FLUSHES, 1).unwrap();
     disk.operations()
 }
@@ -64,12 +64,22 @@ fn check_recovered(disk: &SimDisk, world: World, policy: CrashPolicy, seed: u64)
 
 #[test]
 fn everything_confirmed_survives_a_crash_at_every_operation() {
-    let operations = operations();
+    println!("{}", crash_at_every_operation(&Known::default()));
+}
+
+#[test]
+fn everything_confirmed_survives_a_crash_at_every_operation_of_a_thrifty_journal() {
+    println!("{}", crash_at_every_operation(&Known::thrifty()));
+}
+
+/// Answers what there was to see.
+fn crash_at_every_operation(start: &Known) -> String {
+    let operations = operations(start);
     assert!((100..400).contains(&operations), "{operations} operations");
     let mut damaged_stores = 0;
     for operation in 0..=operations {
         let disk = SimDisk::new();
-        let known = run_until(&disk, operation);
+        let known = run_until(&disk, operation, start);
         for policy in CrashPolicy::ALL {
             let seed = operation * 31 + 7;
             let crashed = disk.crash(policy, seed);
@@ -83,15 +93,23 @@ fn everything_confirmed_survives_a_crash_at_every_operation() {
         let world = World::open(&restarted, known.clone()).unwrap();
         check_recovered(&restarted, world, CrashPolicy::DropAll, operation);
     }
-    println!("{operations} operations; garbage hit the root of the store {damaged_stores} times");
+    format!("{operations} operations; garbage hit the root of the store {damaged_stores} times")
 }
 
 #[test]
 fn a_crash_during_recovery_is_survived_like_any_other() {
-    let operations = operations();
-    for operation in (0..=operations).step_by(9) {
+    crash_during_recovery(&Known::default(), 9);
+}
+
+#[test]
+fn a_crash_during_recovery_of_a_thrifty_journal_is_survived_like_any_other() {
+    crash_during_recovery(&Known::thrifty(), 31);
+}
+
+fn crash_during_recovery(start: &Known, step: usize) {
+    for operation in (0..=operations(start)).step_by(step) {
         let disk = SimDisk::new();
-        let known = run_until(&disk, operation);
+        let known = run_until(&disk, operation, start);
         for policy in CrashPolicy::ALL {
             let crashed = disk.crash(policy, operation);
             let probe = crashed.restart();

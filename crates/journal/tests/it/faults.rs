@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use trunkline_journal::{
-    CrashPolicy, Disk, ErrorKind, Fault, Folder, Journal, Options, Position, RedbStore, SimDisk,
-    Space, Store as _,
+    CrashPolicy, Disk, ErrorKind, Fault, Folder, Frame, Journal, Options, Position, RedbStore,
+    SimDisk, Space, Store as _, Thrift,
 };
 
-use crate::world::{DIR, Known, META, STORE, World, options};
+use crate::world::{DIR, Known, META, STORE, World, options, thrifty};
 
 fn open(disk: &SimDisk, options: Options) -> Journal {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
@@ -76,11 +76,21 @@ fn short_writes_are_completed() {
 
 #[test]
 fn a_full_disk_is_met_from_the_reserve_and_heals() {
+    // The spares are the reserve: two more segments can be filled.
+    fill_the_disk(Known::default(), 10);
+}
+
+#[test]
+fn a_full_disk_is_met_from_the_reserve_of_a_thrifty_journal_and_heals() {
+    // One spare is there from the beginning on.
+    fill_the_disk(Known::thrifty(), 6);
+}
+
+fn fill_the_disk(start: Known, fitting: u32) {
     let disk = SimDisk::new();
-    let mut world = World::open(&disk, Known::default()).unwrap();
+    let mut world = World::open(&disk, start).unwrap();
     assert_eq!(world.journal.prepare_spares().unwrap(), Space::Ok);
     disk.set_capacity(Some(disk.used_bytes()));
-    // The spares are the reserve: two more segments can be filled.
     let mut flushes = 0;
     let error = loop {
         world.append(1).unwrap();
@@ -98,7 +108,7 @@ fn a_full_disk_is_met_from_the_reserve_and_heals() {
         assert_eq!(world.journal.space(), space);
     };
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
-    assert!(flushes > 10, "{flushes} flushes fitted");
+    assert!(flushes > fitting, "{flushes} flushes fitted");
     assert_eq!(world.journal.space(), Space::Low);
     // It can be asked again and again; nothing is lost, and nothing is confirmed that is not there.
     assert_eq!(world.journal.flush().unwrap_err().kind(), ErrorKind::Full);
@@ -241,4 +251,64 @@ fn a_journal_may_move_to_its_thread() {
     moves::<Journal>();
     is_shared::<RedbStore>();
     is_shared::<trunkline_journal::SpareMaker>();
+}
+
+#[test]
+fn a_thrifty_journal_takes_the_disk_that_it_needs_and_has_its_reserve_before_that() {
+    const FIRST: u64 = 12 << 10;
+    const SEGMENT: u64 = 64 << 10;
+    let disk = SimDisk::new();
+    let layout = Options {
+        segment_bytes: SEGMENT,
+        thrift: Some(Thrift {
+            first_segment_bytes: FIRST,
+        }),
+        ..options()
+    };
+    let mut journal = open(&disk, layout);
+    assert_eq!(journal.prepare_spares().unwrap(), Space::Ok);
+    // The reserve is a whole segment; what is not needed yet is not taken.
+    assert_eq!(disk.used_bytes(), FIRST + SEGMENT);
+    journal.append(1, 0, &[&[7; 1500]]).unwrap();
+    assert!(!journal.spare_maker().wanted());
+    journal.append(1, 0, &[&[7; 1500]]).unwrap();
+    assert!(journal.spare_maker().wanted(), "half of the first is used");
+    journal.flush().unwrap();
+    journal.prepare_spares().unwrap();
+    assert_eq!(disk.used_bytes(), FIRST + 2 * SEGMENT);
+    journal.append(1, 0, &[&[7; 8000]]).unwrap();
+    journal.flush().unwrap();
+    assert!(!journal.spare_maker().wanted(), "the next is hardly used");
+    for _ in 0..3 {
+        journal.append(1, 0, &[&[7; 8000]]).unwrap();
+    }
+    assert!(journal.spare_maker().wanted(), "half of it is used");
+}
+
+#[test]
+fn a_first_frame_that_does_not_fit_into_a_small_first_segment_goes_into_the_next() {
+    let disk = SimDisk::new();
+    let mut journal = open(&disk, thrifty());
+    for round in 0..3 {
+        journal.append(1, 0, &[&[round; 7000]]).unwrap();
+        journal.flush().unwrap();
+    }
+    drop(journal);
+    let crashed = disk.crash(CrashPolicy::DropAll, 1);
+    let mut found = Vec::new();
+    let any: Arc<dyn Disk> = Arc::new(crashed.clone());
+    let mut visit = |frame: Frame<'_>| {
+        found.push(frame.body[0]);
+        Ok(())
+    };
+    let opened = Journal::open(any, DIR, thrifty(), Position::ZERO, &mut visit);
+    let mut journal = opened.unwrap();
+    assert_eq!(found, [0, 1, 2]);
+    journal.trim(Position(4)).unwrap();
+    journal.append(1, 0, &[b"on"]).unwrap();
+    journal.flush().unwrap();
+    // It may be laid out otherwise the next time.
+    drop(journal);
+    let journal = open(&crashed, options());
+    assert_eq!(journal.durable(), Position(4));
 }

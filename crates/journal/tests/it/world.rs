@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use trunkline_journal::{
     Disk, Error, ErrorKind, Folder, FolderMeta, Journal, Options, Position, RedbStore, SimDisk,
-    Store,
+    Store, Thrift,
 };
 
 pub(crate) const META: FolderMeta = FolderMeta {
@@ -31,6 +31,16 @@ pub(crate) fn options() -> Options {
     }
 }
 
+/// The same for a journal of which there are many. The first segment has no room for the larger frames.
+pub(crate) fn thrifty() -> Options {
+    Options {
+        thrift: Some(Thrift {
+            first_segment_bytes: 8 << 10,
+        }),
+        ..options()
+    }
+}
+
 /// The body of a frame: it depends on the position and on who wrote it, so that a frame from before
 /// a crash is never mistaken for the one that took its place.
 pub(crate) fn body(position: Position, writer: u64) -> Vec<u8> {
@@ -50,6 +60,8 @@ pub(crate) fn body(position: Position, writer: u64) -> Vec<u8> {
 /// What the program knows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
+    /// How the journal is laid out: see [`thrifty`].
+    pub(crate) thrifty: bool,
     /// The highest position that a flush returned.
     pub(crate) confirmed: Position,
     /// The highest position appended.
@@ -59,6 +71,13 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    pub(crate) fn thrifty() -> Self {
+        Self {
+            thrifty: true,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn writer(&self, position: Position) -> u64 {
         self.writers
             .range(..=position)
@@ -93,7 +112,8 @@ impl World {
         check_store(&store, from)?;
         let mut dirty = BTreeMap::new();
         let mut end = from;
-        let journal = Journal::open(disk, DIR, options(), from, &mut |frame| {
+        let layout = if known.thrifty { thrifty() } else { options() };
+        let journal = Journal::open(disk, DIR, layout, from, &mut |frame| {
             assert_eq!(frame.position, end.next(), "frames without a gap");
             end = frame.position;
             assert_eq!(frame.kind, 3);
