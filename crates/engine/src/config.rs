@@ -26,6 +26,9 @@ pub struct Config {
     /// The size of a journal's segments, in bytes: a multiple of 4,096. A commit must fit in one; the limits on payloads and
     /// turns assume the default of 64 MiB, so a smaller one is for tests.
     pub segment_bytes: u64,
+    /// True: the journals take little disk before they are used, which is right where there are many engines. The first segment is
+    /// small, and a spare beyond the reserve is made only when half of a segment is used. Nothing is less durable.
+    pub thrifty: bool,
     /// A checkpoint is due after so many bytes of commits.
     pub checkpoint_bytes: usize,
     /// Bytes of memory for the pages of each checkpoint store.
@@ -60,6 +63,7 @@ impl Config {
             events_bytes_max: 1 << 30,
             idle_runs_max: 50_000,
             segment_bytes: 64 << 20,
+            thrifty: false,
             checkpoint_bytes: 64 << 20,
             store_cache_bytes: 64 << 20,
             mailbox_bytes_max: 256 << 20,

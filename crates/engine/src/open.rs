@@ -26,7 +26,10 @@ use trunkline_core::feed::FeedSettings;
 use trunkline_core::peer::Kept;
 use trunkline_core::shard::Settings;
 use trunkline_journal::folder::{journal_dir, store_file};
-use trunkline_journal::{Disk, Folder, FolderMeta, Journal, Options, RedbStore, Store};
+use trunkline_journal::{Disk, Folder, FolderMeta, Journal, Options, RedbStore, Store, Thrift};
+
+/// The first segment of a journal that takes little disk before it is used.
+const FIRST_SEGMENT_BYTES: u64 = 4 << 20;
 
 /// An opened engine: its data folder, what its threads share, and the threads.
 pub(crate) struct Opened {
@@ -222,6 +225,13 @@ fn recover(
     let mut options = Options::new(folder.meta().journal_id(number));
     options.segment_bytes = config.segment_bytes;
     options.free_bytes_min = config.free_bytes_min;
+    if config.thrifty {
+        let first_segment_bytes = FIRST_SEGMENT_BYTES.min(config.segment_bytes);
+        options.thrift = Some(Thrift {
+            first_segment_bytes,
+        });
+        options.retired_max = 1;
+    }
     // As large as a segment allows: the limits of the core bound a commit, and its owner cuts batches.
     options.frame_bytes_max = (config.segment_bytes.saturating_sub(8_192)).min(1 << 30) as usize;
     let (driver, journal, first) = Driver::open(

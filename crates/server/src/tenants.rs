@@ -8,6 +8,8 @@
 //! A start carries on what was begun. A tenant that is `ready` is opened only on the folder that it was made with: where that is gone,
 //! or another is in its place, or it is damaged, the tenant is *unavailable* and the others work.
 
+mod opening;
+
 use crate::house::{House, Standing, Tenant, limits_of};
 use crate::pass::now_ms;
 use std::fs::{self, File};
@@ -20,6 +22,8 @@ use trunkline_api::access::{HOME, TenantLimits};
 use trunkline_api::core::code::Code;
 use trunkline_api::core::peer::Rejection;
 use trunkline_engine::{Config as EngineConfig, Engine, TenantRecord, TenantStage};
+
+pub(crate) use opening::open_all;
 
 /// The folder of the tenants, in the data folder.
 const FOLDER: &str = "tenants";
@@ -37,26 +41,6 @@ const NAME_CHARACTERS_MAX: usize = 40;
 const GRACE_MAX: Duration = Duration::from_secs(2);
 /// How often it is looked whether a tenant has become quiet.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// Opens every tenant that is kept.
-pub(crate) async fn open_all(house: &Arc<House>) {
-    let home = &house.home().app.engine;
-    for record in home.tenants() {
-        if record.name == HOME {
-            continue;
-        }
-        let name = record.name.clone();
-        let done = match record.stage {
-            TenantStage::Removing => finish_removal(house, &name).await,
-            TenantStage::Making | TenantStage::Ready => open(house, record).await,
-        };
-        if let Err(rejection) = done {
-            let reason = rejection.detail.to_string();
-            tracing::error!(tenant = name, reason, "a tenant is unavailable");
-            house.note(&name, Standing::Unavailable(reason));
-        }
-    }
-}
 
 /// Makes a tenant if it is not there, and sets its limits if any are given. It is carried through even if whoever asked has gone.
 pub(crate) async fn put(
@@ -202,6 +186,7 @@ fn settings_of(settings: &EngineConfig, name: &str, folder: PathBuf) -> EngineCo
         data_dir: folder,
         shards: None,
         threads: None,
+        thrifty: true,
         tenant: name.to_owned(),
         store_cache_bytes: settings.store_cache_bytes.min(STORE_CACHE_BYTES_MAX),
         checkpoint_bytes: settings.checkpoint_bytes.min(CHECKPOINT_BYTES_MAX),

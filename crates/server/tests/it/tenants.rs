@@ -91,6 +91,39 @@ async fn a_tenant_whose_data_is_gone_or_damaged_is_unavailable_and_the_others_wo
 }
 
 #[tokio::test]
+async fn many_tenants_are_opened_each_on_its_own_data() {
+    let guarded = Guarded::start().await;
+    let mut all = Vec::new();
+    for (name, canary) in [
+        ("tenant-0", "canary-0"),
+        ("tenant-1", "canary-1"),
+        ("tenant-2", "canary-2"),
+        ("tenant-3", "canary-3"),
+        ("tenant-4", "canary-4"),
+        ("tenant-5", "canary-5"),
+        ("tenant-6", "canary-6"),
+        ("tenant-7", "canary-7"),
+        ("tenant-8", "canary-8"),
+    ] {
+        all.push(Populated::new(&guarded, name, canary).await);
+    }
+    let guarded = guarded
+        .restart(|folder| {
+            let data = folder.join("tenants/tenant-3/TRUNKLINE");
+            std::fs::write(data, "what?").unwrap();
+        })
+        .await;
+    for (number, one) in all.iter().enumerate() {
+        if number == 3 {
+            let answer = guarded.ask(Some(&one.token), "GET", RUN, "").await;
+            answer.refused_with("TL0117");
+        } else {
+            one.is_untouched(&guarded).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_tenant_is_removed_when_it_is_empty_or_by_force_and_its_data_goes_with_it() {
     let guarded = Guarded::start().await;
     let admin = &guarded.admin;
