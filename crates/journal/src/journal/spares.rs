@@ -340,7 +340,7 @@ fn not_full(file: &str, doing: &str, error: std::io::Error) -> Error {
 
 /// Prepares spare segments from another thread than the journal's.
 ///
-/// The owner runs [`SpareMaker::prepare`] after every flush that entered a new segment, after every
+/// The owner runs [`SpareMaker::prepare`] after every flush when one is [wanted](Self::wanted), after every
 /// trim, and every few seconds while the journal's [`Space`] is [`Space::Low`].
 #[derive(Clone, Debug)]
 pub struct SpareMaker {

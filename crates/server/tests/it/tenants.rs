@@ -124,6 +124,29 @@ async fn many_tenants_are_opened_each_on_its_own_data() {
 }
 
 #[tokio::test]
+async fn an_idle_tenant_takes_the_reserve_of_its_journal_and_no_more() {
+    let guarded = Guarded::start().await;
+    guarded.tenant("idle").await;
+    let segments = |folder: &std::path::Path, journal: &str| {
+        let files = std::fs::read_dir(folder.join(journal)).unwrap();
+        let is_whole = |name: &std::ffi::OsString| name.to_string_lossy().ends_with(".seg");
+        let names = files.map(|file| file.unwrap().file_name());
+        names.filter(is_whole).count()
+    };
+    let (own, idle) = ("journal-0", "tenants/idle/journal-0");
+    // They are made behind the requests.
+    let made = async {
+        let folder = &guarded.server._folder.0;
+        while segments(folder, own) < 3 || segments(folder, idle) < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, made).await.unwrap();
+    let again = guarded.restart(|folder| assert_eq!(segments(folder, idle), 2));
+    again.await;
+}
+
+#[tokio::test]
 async fn a_tenant_is_removed_when_it_is_empty_or_by_force_and_its_data_goes_with_it() {
     let guarded = Guarded::start().await;
     let admin = &guarded.admin;
