@@ -34,7 +34,8 @@ help: ## Say what there is
 	@echo "     SECONDS=600          so long (default 60)"
 	@echo "make sim-seed SEED=7      one seed again, with everything that happens"
 	@echo "make torture              the real program: kill -9, failing disks, no space, standstills, jumping clocks;"
-	@echo "                          then 100,000 jobs to a bad destination, with twenty kills"
+	@echo "                          then 100,000 jobs to a bad destination, with twenty kills;"
+	@echo "                          then one of fifty destinations is down for a minute"
 	@echo "     SECONDS=600          so long (default 60)"
 	@echo "make fuzz                 wrong input for every decoder"
 	@echo "     SECONDS=600          so long (default 60)"
@@ -77,6 +78,7 @@ torture: toolchain ## The real program under every trouble
 	@$(CARGO) build --release --locked -p trunkline-cli -p trunkline-sim
 	@$(BIN)/sim torture $(or $(SECONDS_EACH),60)
 	@$(BIN)/sim egress --jobs 100000 --lanes 1000 --kills 20
+	@$(BIN)/sim outage --seconds 60
 
 fuzz: toolchain ## Wrong input for every decoder
 	@$(CARGO) build --release --locked -p trunkline-sim --bin sim

@@ -21,6 +21,7 @@ use trunkline::{Client, ClientError};
 
 pub mod beside;
 pub mod connector;
+pub mod outage;
 pub mod records;
 
 /// How large the acceptance is.

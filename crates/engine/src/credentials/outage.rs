@@ -18,6 +18,8 @@ use trunkline_vault::{Credential, Outage};
 
 /// Bytes of a reason that are kept.
 const REASON_BYTES_MAX: usize = 1_024;
+/// What waits to be looked at. What comes beyond it is not heard: the next call says it again.
+const REPORTS_MAX: usize = 10_000;
 
 /// What is heard of the access tokens of a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,7 +75,7 @@ impl Outages {
         };
         let mut waiting = self.lock();
         // Many calls may say the same at once.
-        if waiting.reports.back() == Some(&report) {
+        if waiting.reports.back() == Some(&report) || waiting.reports.len() >= REPORTS_MAX {
             return;
         }
         waiting.reports.push_back(report);

@@ -46,25 +46,8 @@ impl Beside {
         let client = Client::connect(server.url().as_str()).await;
         let client = client.expect("a server that listens takes connections");
         for number in 0..self.destinations {
-            let destination = Destination {
-                name: Name::from(name(number)),
-                url: Name::from(format!("{url}/webhook")),
-                concurrency: 16,
-                // So that the dead one is called again and again.
-                timeout_ms: if number == 0 { 500 } else { 30_000 },
-                retry: RetryPolicy {
-                    initial_ms: 20,
-                    max_ms: 200,
-                    attempts: 0,
-                    ..RetryPolicy::default()
-                },
-                ..Destination::default()
-            };
-            let put = client
-                .request(Op::PutDestination {
-                    destination: Box::new(destination),
-                })
-                .await;
+            let destination = Box::new(destination(number, &url));
+            let put = client.request(Op::PutDestination { destination }).await;
             put.expect("the destination is fine");
         }
         // The dead one first: nobody can get past it by being earlier.
@@ -80,15 +63,14 @@ impl Beside {
             created.expect("the jobs are fine");
         }
         let each = self.lanes * self.jobs;
-        self.arrive(&connector, 1..self.destinations, each, &mut server)
-            .await;
+        arrive(&connector, 1..self.destinations, each, &mut server).await;
         let mut wrong = Vec::new();
         let dead = connector.records().accepted(&name(0));
         if dead > 0 {
             wrong.push(format!("the dead one took {dead} jobs"));
         }
         connector.silence(None);
-        self.arrive(&connector, 0..1, each, &mut server).await;
+        arrive(&connector, 0..1, each, &mut server).await;
         let expected = |name: &str| Expected {
             lanes: (0..self.lanes)
                 .map(|lane| (lane_name(lane), self.jobs))
@@ -107,39 +89,57 @@ impl Beside {
         }
         wrong
     }
+}
 
-    /// Waits until each of these destinations has everything.
-    async fn arrive(
-        self,
-        connector: &BadConnector,
-        destinations: std::ops::Range<u64>,
-        each: u64,
-        server: &mut Server,
-    ) {
-        let (mut last, mut moved) = (0, Instant::now());
-        loop {
-            let accepted: u64 = {
-                let records = connector.records();
-                let of = |number| records.accepted(&name(number));
-                destinations.clone().map(of).sum()
-            };
-            if accepted >= (destinations.end - destinations.start) * each {
-                return;
-            }
-            if accepted != last {
-                (last, moved) = (accepted, Instant::now());
-            }
-            assert!(
-                moved.elapsed() < PATIENCE,
-                "nothing moves any more: {accepted} jobs arrived\n{}",
-                diagnosis::of(server)
-            );
-            tokio::time::sleep(LOOK).await;
+/// Waits until each of these destinations has everything.
+pub(super) async fn arrive(
+    connector: &BadConnector,
+    destinations: std::ops::Range<u64>,
+    each: u64,
+    server: &mut Server,
+) {
+    let (mut last, mut moved) = (0, Instant::now());
+    loop {
+        let accepted: u64 = {
+            let records = connector.records();
+            let of = |number| records.accepted(&name(number));
+            destinations.clone().map(of).sum()
+        };
+        if accepted >= (destinations.end - destinations.start) * each {
+            return;
         }
+        if accepted != last {
+            (last, moved) = (accepted, Instant::now());
+        }
+        assert!(
+            moved.elapsed() < PATIENCE,
+            "nothing moves any more: {accepted} jobs arrived\n{}",
+            diagnosis::of(server)
+        );
+        tokio::time::sleep(LOOK).await;
     }
 }
 
-fn job(number: u64, lane: u64, place: u64) -> NewJob {
+/// A destination: a webhook of the connector, that is called again and again until it answers.
+pub(super) fn destination(number: u64, url: &str) -> Destination {
+    Destination {
+        name: Name::from(name(number)),
+        url: Name::from(format!("{url}/webhook")),
+        concurrency: 16,
+        // So that the one that is to be dead is called often.
+        timeout_ms: if number == 0 { 500 } else { 30_000 },
+        retry: RetryPolicy {
+            initial_ms: 20,
+            max_ms: 200,
+            attempts: 0,
+            ..RetryPolicy::default()
+        },
+        ..Destination::default()
+    }
+}
+
+/// A job, and where it stands in its lane.
+pub(super) fn job(number: u64, lane: u64, place: u64) -> NewJob {
     NewJob {
         destination: Name::from(name(number)),
         lane: Name::from(lane_name(lane)),
@@ -148,6 +148,7 @@ fn job(number: u64, lane: u64, place: u64) -> NewJob {
     }
 }
 
-fn name(number: u64) -> String {
+/// What a destination is called.
+pub(super) fn name(number: u64) -> String {
     format!("destination-{number}")
 }

@@ -1,8 +1,10 @@
 //! The acceptance of egress, bounded: the connector's own records judge.
 
 use crate::Folder;
+use std::time::Duration;
 use trunkline_sim::acceptance::Acceptance;
 use trunkline_sim::acceptance::beside::Beside;
+use trunkline_sim::acceptance::outage::Outage;
 use trunkline_sim::server::Server;
 
 #[test]
@@ -41,4 +43,24 @@ fn a_dead_destination_holds_none_of_the_others_back_and_gets_everything_when_it_
     };
     let wrong = runtime.block_on(beside.run(&Server::built_program(), &folder.0));
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_destination_that_is_down_for_a_while_gets_everything_afterwards_and_the_others_meanwhile() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let folder = Folder::new("outage");
+    let outage = Outage {
+        destinations: 10,
+        lanes: 4,
+        per_second: 400,
+        well: Duration::from_millis(500),
+        down: Duration::from_secs(2),
+    };
+    let course = runtime.block_on(outage.run(&Server::built_program(), &folder.0));
+    assert!(course.violations.is_empty(), "{:#?}", course.violations);
+    assert!(course.waited >= 60, "it was down: {course:?}");
+    assert!(
+        course.others[1].arrived > 0,
+        "they did not wait for it: {course:?}"
+    );
 }

@@ -1,5 +1,5 @@
 //! `sim`: runs seeds of the simulation for a time, one seed again, shrinks one, tries the planted bugs; fuzzes; tortures; the
-//! acceptance of egress.
+//! acceptance of egress, and an outage.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ mod fuzz;
 mod keep;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod outage;
 mod torture;
 
 /// A mark that fewer seeds have not reached is no failure.
@@ -23,7 +24,10 @@ const SEEDS_FOR_MARKS: u64 = 1_500;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if !matches!(words.first(), Some(&("torture" | "egress" | "keep-folder"))) {
+    if !matches!(
+        words.first(),
+        Some(&("torture" | "egress" | "outage" | "keep-folder"))
+    ) {
         // A panic of the engine is a finding, and is reported as one.
         std::panic::set_hook(Box::new(|_| {}));
     }
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         ["fuzz", seconds] => fuzz::run_for(number(seconds), fresh()),
         ["fuzz", target, first] => fuzz::run_one(target, number(first)),
         ["egress", ref options @ ..] => egress::run(options, fresh()),
+        ["outage", ref options @ ..] => outage::run(options),
         ["keep-folder", file] => keep::keep(file, None),
         ["keep-folder", file, program] => keep::keep(file, Some(program)),
         ["torture", seconds] => torture::run_for(number(seconds), fresh()),
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
         _ => {
             say(
                 "sim seconds N [from SEED] | sim seed SEED | sim shrink SEED | sim fuzz SECONDS | sim fuzz DECODER NUMBER | sim \
-                 torture SECONDS | sim egress [--jobs N …] | sim keep-folder FILE | sim mutants [NAME ...]",
+                 torture SECONDS | sim egress [--jobs N …] | sim outage [--seconds N …] | sim keep-folder FILE | sim mutants [NAME ...]",
             );
             ExitCode::FAILURE
         }
