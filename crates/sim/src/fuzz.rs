@@ -6,6 +6,7 @@
 //! What this is not: it does not follow the coverage of the code. It needs no nightly compiler and no instrumented build, and
 //! is cheap enough to be a test.
 
+mod access;
 pub mod mutation;
 mod samples;
 mod targets;

@@ -1,6 +1,6 @@
 //! The decoders: everything that reads what comes from a disk, a peer, a client, a user or a file.
 
-use super::{Target, samples};
+use super::{Target, access, samples};
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -84,6 +84,11 @@ pub const TARGETS: &[Target] = &[
         name: "rules",
         samples: samples::rules,
         decode: rules,
+    },
+    Target {
+        name: "access",
+        samples: access::samples,
+        decode: access::decode,
     },
 ];
 
