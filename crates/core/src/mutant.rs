@@ -103,6 +103,26 @@ mutants! {
     AnswerForgotten "kept-answer-forgotten",
     /// A task that is delegated is handed out again when a shard is opened.
     DelegationForgotten "delegation-forgotten-on-restart",
+    /// A lane that stands still goes on when a shard is opened.
+    ParkedGoesOn "parked-lane-goes-on-after-restart",
+    /// That a breaker is open is forgotten when a shard is opened.
+    BreakerForgotten "breaker-forgotten-on-restart",
+    /// A destination that an answer has paused is called again when a shard is opened.
+    PauseForgotten "pause-forgotten-on-restart",
+    /// A job does not wait for the lower stages of its batch.
+    StageIgnored "belt-ignores-the-stage",
+    /// A job is superseded though others wait for it.
+    AwaitedSuperseded "awaited-job-superseded",
+    /// A job is superseded though it is under way.
+    SupersededUnderWay "superseded-while-under-way",
+    /// A creation that was sent before a restart cancels out with its deletion.
+    SentCancelsOut "sent-creation-cancels-out",
+    /// A job leaves though its time is over.
+    ExpiryIgnored "expired-job-leaves",
+    /// A bulk operation on jobs that is under way when a shard is opened passes over the rest of them.
+    BulkPlanLost "bulk-of-jobs-loses-its-place",
+    /// A bulk operation on jobs also meets jobs that were accepted after it.
+    BulkMeetsLaterJobs "bulk-meets-later-jobs",
 }
 
 #[cfg(feature = "mutants")]

@@ -1,8 +1,8 @@
 //! Belts: jobs that wait for others. A job of a batch waits for the jobs of the batch with a lower stage, a job with
 //! `depends_on` for the jobs about those objects.
 //!
-//! It waits only for what was accepted before it, as does every job behind another in a lane. So there is no circle of jobs
-//! that wait for each other. A prerequisite that failed for good (a dead letter, or one whose time was over) blocks what waits
+//! It waits only for what was accepted before it, as does every job behind another in a lane; and no newer job takes the place of
+//! one that others wait for. So there is no circle of jobs that wait for each other. A prerequisite that failed for good (a dead letter, or one whose time was over) blocks what waits
 //! for it until it is replayed or cancelled, or an operator releases what waits.
 //!
 //! Only the first job of a lane is looked at, when it would leave. If it has to wait it is set aside, and looked at again when
@@ -14,6 +14,7 @@ use crate::egress::{Job, JobState};
 use crate::feed::Mark;
 use crate::ids::JobId;
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::queue::Queue;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -112,7 +113,7 @@ impl Belts {
 
     /// What a job of a batch waits for.
     fn barrier(&self, job: &Job) -> Option<Obstacle> {
-        let (name, stage, number) = place_of(job)?;
+        let (name, stage, number) = place_of(job).filter(|_| !mutant::is(Mutant::StageIgnored))?;
         let batch = self.batches.get(name)?;
         let lower = |of: &BTreeMap<u32, BTreeSet<u64>>| {
             of.range(..stage)

@@ -71,6 +71,10 @@ impl Shard {
             if mutant::is(Mutant::BulkPlaceLost) {
                 row.after = Some(RunKey(u128::MAX));
             }
+            if mutant::is(Mutant::BulkPlanLost) {
+                let plan = of_jobs::Plan::lost();
+                self.bulks.plans.insert(row.bulk.id.clone(), plan);
+            }
             self.bulks.rows.insert(row.bulk.id.clone(), row);
             true
         });

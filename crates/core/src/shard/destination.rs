@@ -7,6 +7,7 @@ use super::permits::{Permits, PermitsRow};
 use crate::allowance::{Allowance, Used};
 use crate::egress::{Destination, Job, JobState, NewJob};
 use crate::ids::JobId;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::DestinationStatus;
 use crate::queue::Queue;
@@ -131,7 +132,7 @@ impl Target {
     pub(super) fn enqueue(&mut self, now: Timestamp, job: &Job) {
         let lane = Some(job.new.lane.clone());
         self.queue.push(now, job.id, lane, job.ready_at);
-        if job.state == JobState::Parked {
+        if job.state == JobState::Parked && !mutant::is(Mutant::ParkedGoesOn) {
             self.queue.set_aside(job.id);
         }
         if let Some(at) = job.new.expires_at {

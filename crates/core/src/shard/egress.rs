@@ -91,6 +91,10 @@ impl Shard {
             if mutant::is(Mutant::PatienceLost) {
                 row.held_until = Timestamp(0);
             }
+            if mutant::is(Mutant::BreakerForgotten) {
+                row.tripped = None;
+            }
+            row.destination.paused &= !mutant::is(Mutant::PauseForgotten);
             let target = Target::new(row, io.now);
             self.egress
                 .targets
@@ -242,7 +246,8 @@ impl Shard {
         let mut job: Job = io
             .get(&self.keys.job(name, id))
             .expect("what is queued has a row");
-        if job.new.expires_at.is_some_and(|at| at <= io.now) {
+        let is_over = job.new.expires_at.is_some_and(|at| at <= io.now);
+        if is_over && !mutant::is(Mutant::ExpiryIgnored) {
             self.settle_job(io, &mut job, JobState::Expired);
             self.feed_job(name, id, &Mark::JobExpired);
             return true;

@@ -7,6 +7,7 @@ use crate::egress::{ATTEMPTS_KEPT_MAX, Attempt, Delivery, Job, JobState};
 use crate::feed::Mark;
 use crate::ids::JobId;
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{EgressOp, Rejection, Reply, WhichJobs};
 use crate::time::Timestamp;
@@ -111,6 +112,10 @@ impl Shard {
         job.state = JobState::Parked;
         if let Some(target) = self.egress.targets.get_mut(&name) {
             target.queue.set_aside(job.id);
+            // Its time may have been over while it was under way.
+            if let Some(at) = job.new.expires_at {
+                target.expiries.insert((at, job.id));
+            }
         }
         io.put(&self.keys.job(&name, job.id), &*job);
     }
@@ -220,7 +225,7 @@ impl Shard {
             let Some((at, id)) = target.expiries.first().copied() else {
                 return;
             };
-            if at > io.now {
+            if at > io.now || mutant::is(Mutant::ExpiryIgnored) {
                 return;
             }
             target.expiries.pop_first();

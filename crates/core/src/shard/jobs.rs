@@ -141,7 +141,13 @@ impl Shard {
             job.number = Some(target.row.accepted);
         }
         if job.new.depends_on.is_some() {
-            job.waits_for = Some(target.prerequisites(&job.new));
+            let mut awaited = target.prerequisites(&job.new);
+            // What it makes superfluous it does not wait for.
+            awaited.retain(|id| !superfluous.has(*id));
+            if let Some(objects) = &mut target.objects {
+                objects.keep_for(&job.new, &awaited);
+            }
+            job.waits_for = Some(awaited);
         }
         self.feed_job(
             &name,

@@ -8,6 +8,7 @@ use super::destination::Target;
 use crate::egress::{Job, JobState, NewJob, ObjectRef};
 use crate::ids::JobId;
 use crate::io::{Io, decode};
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::time::Timestamp;
 use alloc::collections::BTreeMap;
@@ -27,7 +28,7 @@ struct Known {
     action: Name,
     /// Since when the object waits.
     since: Timestamp,
-    /// True if nothing takes its place: it is about other objects too, or one of a batch.
+    /// True if nothing takes its place: it is about other objects too, or one of a batch, or others wait for it.
     stays: bool,
     is_dead: bool,
     /// True if it has certainly not been sent.
@@ -45,6 +46,13 @@ pub(super) struct Superfluous {
     pub(super) creation: Option<JobId>,
 }
 
+impl Superfluous {
+    /// True if this job is not sent any more.
+    pub(super) fn has(&self, job: JobId) -> bool {
+        self.older.contains(&job) || self.creation == Some(job)
+    }
+}
+
 impl Objects {
     fn insert(&mut self, job: &Job, is_unsent: bool) {
         for id in &job.new.object_ids {
@@ -53,14 +61,21 @@ impl Objects {
                 lane: job.new.lane.clone(),
                 action: job.new.action.clone(),
                 since: job.object_since.unwrap_or(job.created_at),
-                stays: job.new.object_ids.len() > 1 || job.new.batch.is_some(),
+                stays: job.new.object_ids.len() > 1
+                    || job.new.batch.is_some()
+                    // What waits for the job that it replaces waits for it.
+                    || job.replay_of.is_some(),
                 is_dead: !job.state.is_waiting(),
                 is_unsent,
             };
             let key = (job.new.object_type.clone(), id.clone());
             let jobs = self.jobs.entry(key).or_default();
-            jobs.retain(|known| known.id != job.id);
-            jobs.push(known);
+            let place = jobs.iter().position(|known| known.id == job.id);
+            let before = place.map(|place| jobs.remove(place));
+            jobs.push(Known {
+                stays: known.stays || before.is_some_and(|before| before.stays),
+                ..known
+            });
         }
     }
 
@@ -79,6 +94,18 @@ impl Objects {
     /// A job is accepted, or waits again.
     pub(super) fn add(&mut self, job: &Job) {
         self.insert(job, job.attempts == 0 && job.failed.is_none());
+    }
+
+    /// A job waits for these, which are about objects that it depends on. If a newer one took the place of one of them, the job
+    /// would wait for what was accepted after it, and perhaps stands behind it.
+    pub(super) fn keep_for(&mut self, job: &NewJob, awaited: &[JobId]) {
+        for object in job.depends_on.iter().flatten() {
+            let key = (object.object_type.clone(), object.object_id.clone());
+            for known in self.jobs.get_mut(&key).into_iter().flatten() {
+                let is_awaited = awaited.binary_search(&known.id).is_ok();
+                known.stays |= is_awaited && !mutant::is(Mutant::AwaitedSuperseded);
+            }
+        }
     }
 
     /// A job is on its way: from now on nobody knows whether the destination has seen it.
@@ -129,7 +156,7 @@ impl Target {
                 && !known.stays
                 && !known.is_dead
                 && self.queue.contains(known.id)
-                && self.queue.leased(known.id).is_none()
+                && (self.queue.leased(known.id).is_none() || mutant::is(Mutant::SupersededUnderWay))
         };
         let deletes = new.action.as_str() == "delete";
         for known in objects.about(&object) {
@@ -192,13 +219,26 @@ impl Shard {
             }
             true
         });
-        jobs.sort_unstable_by_key(|job| (job.created_at, job.lane_sequence, job.id));
+        jobs.sort_unstable_by_key(|job| (job.lane_sequence, job.id));
+        // In the order of acceptance, but a dead letter that was replayed stands behind what was before it in its lane.
+        let mut newest: BTreeMap<Name, Timestamp> = BTreeMap::new();
+        let since = |job: Job| {
+            let newest = newest.entry(job.new.lane.clone()).or_default();
+            *newest = job.created_at.max(*newest);
+            (*newest, job)
+        };
+        let mut jobs: Vec<(Timestamp, Job)> = jobs.into_iter().map(since).collect();
+        jobs.sort_by_key(|(since, job)| (*since, job.lane_sequence));
         let mut objects = Objects::default();
-        for job in &jobs {
+        for (_, job) in &jobs {
             // The first of a lane may have been on its way when the process died.
-            let is_first = target.queue.first_of(&job.new.lane) == Some(job.id);
+            let is_first = target.queue.first_of(&job.new.lane) == Some(job.id)
+                && !mutant::is(Mutant::SentCancelsOut);
             let is_unsent = !is_first && job.attempts == 0 && job.failed.is_none();
             objects.insert(job, is_unsent);
+        }
+        for (_, job) in &jobs {
+            objects.keep_for(&job.new, job.waits_for.as_deref().unwrap_or_default());
         }
         target.objects = Some(objects);
     }

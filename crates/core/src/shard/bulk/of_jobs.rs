@@ -10,6 +10,7 @@ use crate::egress::{Job, JobState};
 use crate::ids::JobId;
 use crate::io::{Io, decode};
 use crate::limits::SCAN_MAX;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::peer::{JobAction, JobFilter, JobPlace, JobWork, Reply, Work};
 use crate::row::Kind;
@@ -30,6 +31,16 @@ pub(super) struct Plan {
 
 /// A job and its rank among the others.
 type Planned = ((u64, u64), Name, JobId);
+
+impl Plan {
+    /// One in which nothing is left: for a planted bug.
+    pub(super) fn lost() -> Self {
+        Self {
+            is_whole: true,
+            ..Self::default()
+        }
+    }
+}
 
 impl Shard {
     /// Visits jobs in the order of their rows, of one destination or of all, behind `after`, until `visit` answers false or
@@ -168,7 +179,7 @@ fn rank(action: JobAction, job: &Job) -> (u64, u64) {
 }
 
 fn is_meant(work: &JobWork, began: Timestamp, job: &Job) -> bool {
-    let was_there = job.created_at <= began;
+    let was_there = job.created_at <= began || mutant::is(Mutant::BulkMeetsLaterJobs);
     let was_dead = job.state != JobState::Dead || job.settled_at.is_none_or(|at| at <= began);
     was_there && was_dead && work.action.fits(&work.filter, job)
 }

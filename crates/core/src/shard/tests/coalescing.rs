@@ -3,7 +3,7 @@
 use super::egress::{job, job_of, new_job, put, shop, status};
 use super::world::*;
 use crate::code::Code;
-use crate::egress::{Coalesce, Destination, JobState, NewJob, Taken};
+use crate::egress::{Coalesce, Destination, HeadOfLine, JobState, NewJob, ObjectRef, Taken};
 use crate::ids::JobId;
 use crate::payload::Name;
 use crate::peer::{Op, Reply};
@@ -182,4 +182,100 @@ fn a_job_whose_time_is_over_expires_and_its_lane_goes_on() {
         panic!("a job that is too late is refused")
     };
     assert_eq!(rejection.code, Code::JobTooLate);
+}
+
+#[test]
+fn a_job_whose_time_was_over_while_it_was_under_way_does_not_stand_in_its_lane() {
+    let mut world = World::new();
+    put(
+        &mut world,
+        Destination {
+            head_of_line: HeadOfLine::Park,
+            ..shop()
+        },
+    );
+    let first = NewJob {
+        expires_at: Some(Timestamp(world.now + 500)),
+        ..new_job("a")
+    };
+    create(&mut world, 1, first);
+    create(&mut world, 2, new_job("a"));
+    let sent = world.deliveries();
+    world.pass(600);
+    world.delivered(&sent[0], 422);
+    world.pass(1);
+    assert_eq!(job(&mut world, 1).state, JobState::Expired);
+    assert_eq!(drain(&mut world), [2]);
+}
+
+fn after(object: &str, new: NewJob) -> NewJob {
+    NewJob {
+        depends_on: Some(vec![ObjectRef {
+            object_type: Name::from("stock"),
+            object_id: Name::from(object),
+        }]),
+        ..new
+    }
+}
+
+#[test]
+fn a_job_that_others_wait_for_keeps_its_place_so_there_is_no_circle() {
+    let mut world = World::new();
+    coalescing(&mut world);
+    create(&mut world, 1, new_job("a"));
+    let sent = world.deliveries();
+    create(&mut world, 2, about("x", "update"));
+    create(&mut world, 3, after("x", new_job("a")));
+    // In the place of 2, 3 would wait for it, and it stands behind 3.
+    assert_eq!(create(&mut world, 4, about("x", "update")), None);
+    world.crash();
+    let taken = create(&mut world, 5, about("x", "update"));
+    assert_eq!(taken, Some(Taken::Superseding(JobId(4))));
+    let taken = create(&mut world, 6, about("x", "delete"));
+    assert_eq!(taken, Some(Taken::Superseding(JobId(5))));
+    drop(sent);
+    assert_eq!(drain(&mut world), [1, 2, 3, 6]);
+}
+
+#[test]
+fn a_job_does_not_wait_for_what_it_makes_superfluous() {
+    let mut world = World::new();
+    coalescing(&mut world);
+    create(&mut world, 1, new_job("a"));
+    let sent = world.deliveries();
+    create(&mut world, 2, about("x", "update"));
+    let taken = create(&mut world, 3, after("x", about("x", "update")));
+    assert_eq!(taken, Some(Taken::Superseding(JobId(2))));
+    world.delivered(&sent[0], 200);
+    assert_eq!(drain(&mut world), [3]);
+}
+
+#[test]
+fn what_stands_before_a_replayed_job_stays_also_after_a_crash() {
+    for crashes in [false, true] {
+        let mut world = World::new();
+        coalescing(&mut world);
+        create(&mut world, 1, about("x", "create"));
+        let sent = world.deliveries();
+        world.delivered(&sent[0], 422);
+        world.pass(1);
+        create(&mut world, 2, new_job("a"));
+        let sent = world.deliveries();
+        create(&mut world, 3, about("x", "update"));
+        let (destination, id) = (Name::from("shop"), JobId(1));
+        world.ask(Op::ReplayJob {
+            destination,
+            job: id,
+        });
+        if crashes {
+            world.crash();
+        } else {
+            world.delivered(&sent[0], 200);
+            let sent = world.deliveries();
+            assert_eq!(job_of(&sent[0]).0, 3);
+            world.delivered(&sent[0], 503);
+        }
+        let taken = create(&mut world, 4, about("x", "update"));
+        assert_eq!(taken, None, "the creation stands between them");
+    }
 }
