@@ -233,9 +233,9 @@ impl Shard {
         }
     }
 
-    /// A job goes after its retention: if it failed, nothing waits for a decision about it any more.
+    /// A job has gone after its retention: if it failed, nothing waits for a decision about it any more.
     pub(super) fn forget_failure(&mut self, io: &mut Io<'_>, job: &Job) {
-        if job.state != JobState::Expired || job.number.is_none() {
+        if job.state != JobState::Expired {
             return;
         }
         let name = &job.new.destination;

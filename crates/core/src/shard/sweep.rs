@@ -109,11 +109,15 @@ impl Shard {
             if pass.kind == Kind::Run {
                 self.purge(io, run_of_key(&key).expect("a run's key"));
             } else {
-                if let Some(job) = io.get::<Job>(&key) {
-                    self.part_with_job(io, &job);
-                    self.forget_failure(io, &job);
+                let job = io.get::<Job>(&key);
+                if let Some(job) = &job {
+                    self.part_with_job(io, job);
                 }
                 io.delete(&key);
+                // What waits looks whether its row is there.
+                if let Some(job) = &job {
+                    self.forget_failure(io, job);
+                }
             }
         }
         if seen == SLICE_ROWS {

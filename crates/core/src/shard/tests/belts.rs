@@ -7,6 +7,7 @@ use crate::egress::{Destination, HeadOfLine, JobState, NewJob, ObjectRef};
 use crate::ids::JobId;
 use crate::payload::Name;
 use crate::peer::{EgressOp, Op, Reply, WhichJobs};
+use crate::time::Timestamp;
 use std::string::String;
 use std::vec;
 use std::vec::Vec;
@@ -278,4 +279,24 @@ fn attempts_are_remembered_and_retries_end_with_their_time() {
         .collect();
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(dead.failed.expect("three")[0].status, Some(503));
+}
+
+#[test]
+fn a_job_that_waits_for_an_expired_one_goes_when_that_is_forgotten() {
+    let mut world = World::new();
+    put(&mut world, shop());
+    create(&mut world, vec![(1, new_job("a"))]);
+    let sent = leaving(&mut world);
+    let over = NewJob {
+        object_ids: vec![Name::from("x")],
+        expires_at: Some(Timestamp(world.now + 500)),
+        ..new_job("a")
+    };
+    create(&mut world, vec![(2, over), (3, depending("b", "x"))]);
+    world.pass(1_000);
+    assert_eq!(job(&mut world, 2).state, JobState::Expired);
+    world.delivered(&sent[0].1, 200);
+    assert_eq!(ids(&leaving(&mut world)), [], "somebody is to decide");
+    world.pass(25 * 3_600_000);
+    assert_eq!(ids(&leaving(&mut world)).first(), Some(&3));
 }
