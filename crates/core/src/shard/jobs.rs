@@ -136,7 +136,8 @@ impl Shard {
         target.row.accepted += 1;
         let mut job = Job::accepted(id, new, lane_sequence, io.now);
         job.source = source.cloned();
-        job.object_since = superfluous.since;
+        // The clock may have been set back since then.
+        job.object_since = superfluous.since.map(|since| since.min(io.now));
         if job.new.batch.is_some() && job.new.stage.is_some() {
             job.number = Some(target.row.accepted);
         }

@@ -279,3 +279,18 @@ fn what_stands_before_a_replayed_job_stays_also_after_a_crash() {
         assert_eq!(taken, None, "the creation stands between them");
     }
 }
+
+#[test]
+fn an_object_keeps_its_place_in_time_though_the_clock_was_set_back() {
+    let mut world = World::new();
+    coalescing(&mut world);
+    create(&mut world, 1, new_job("a"));
+    world.pass(3_000);
+    create(&mut world, 2, about("x", "update"));
+    world.crash();
+    world.now -= 3_000;
+    let taken = create(&mut world, 3, about("x", "update"));
+    assert_eq!(taken, Some(Taken::Superseding(JobId(2))));
+    world.now += 6_000;
+    assert_eq!(create(&mut world, 4, about("x", "update")), None);
+}
