@@ -9,7 +9,9 @@ use trunkline_core::egress::{Destination, JobState, Taken};
 use trunkline_core::entry::{Entry, Notification, Outcome};
 use trunkline_core::ids::{JobId, Nonce, PeerId, RequestId, RunId, ShardId, TaskId};
 use trunkline_core::payload::Name;
-use trunkline_core::peer::{BulkState, CallMethod, Op, Rejection, Reply};
+use trunkline_core::peer::{
+    BulkState, CallMethod, EgressOp, JobsOp, Op, Rejection, Reply, WhichJobs,
+};
 use trunkline_core::run::RunStatus;
 use trunkline_core::time::Timestamp;
 
@@ -67,6 +69,8 @@ enum Fact {
     Shipped(JobId),
     /// The job is cancelled.
     Dropped(JobId),
+    /// The job does not wait for others, if it waits at all.
+    Released(JobId),
 }
 
 impl Clients {
@@ -180,6 +184,17 @@ impl Clients {
             (Op::CancelJob { job, .. }, Reply::Done) => {
                 self.facts.push(Fact::Dropped(*job));
             }
+            (
+                Op::Egress(EgressOp::ReleaseJobs {
+                    which: WhichJobs::Job(job),
+                    ..
+                }),
+                Reply::Done,
+            ) => {
+                self.facts.push(Fact::Released(*job));
+            }
+            (Op::Egress(EgressOp::ReleaseJobs { .. }), Reply::Counted { .. })
+            | (Op::Jobs(JobsOp::Enable { .. }), Reply::Done | Reply::Bulk(_)) => {}
             (Op::ListDestinations, Reply::Destinations(all)) => {
                 let rate = |reason: &Name| reason.contains("rate limit");
                 let held = all
@@ -319,7 +334,7 @@ impl Clients {
                     Fact::Answered(task, _) => model.run(task.run).is_none_or(|run| {
                         model.book.may_be_purged(&run.id) || model.book.may_be_retried(&run.id)
                     }),
-                    Fact::Shipped(_) | Fact::Dropped(_) => false,
+                    Fact::Shipped(_) | Fact::Dropped(_) | Fact::Released(_) => false,
                 };
             let holds = match fact {
                 Fact::Started(id, input) => runs.get(id).map(|run| {
@@ -346,6 +361,9 @@ impl Clients {
                 }),
                 Fact::Answered(task, answer) => model.took(*task, answer),
                 Fact::Shipped(id) => jobs.get(id).map(|_| true),
+                Fact::Released(id) => jobs
+                    .get(id)
+                    .map(|job| job.released == Some(true) || !job.state.is_waiting()),
                 Fact::Dropped(id) => jobs.get(id).map(|job| job.state == JobState::Cancelled),
             };
             match holds {

@@ -21,13 +21,18 @@ use trunkline_engine::driver::{Batch, Commit};
 use trunkline_journal::Position;
 
 mod answers;
+mod belts;
 mod book;
 mod bulks;
 mod children;
+mod coalescing;
 mod effects;
 mod egress;
 mod generations;
+mod heard;
 mod history;
+mod job_bulks;
+mod job_changes;
 pub mod limiters;
 mod methods;
 mod open;
@@ -35,12 +40,16 @@ mod order;
 mod recovery;
 mod rewinds;
 mod schedules;
+mod standing;
 mod tagged;
 mod tasks;
 
 pub use answers::OUTSIDE;
 pub use book::{Book, Fork};
+use heard::Flying;
+pub use heard::{Heard, meaning};
 pub use history::Reading;
+use job_bulks::Moved;
 pub use recovery::{apply_batch, compare_rows};
 pub use schedules::BACKFILLS;
 use schedules::ScheduleChange;
@@ -68,7 +77,7 @@ pub struct Model {
     /// The newest attempt of each task that nobody has taken back, and who has it.
     leases: BTreeMap<(RunKey, CommandId), (Token, PeerId)>,
     /// Deliveries under way.
-    flying: BTreeMap<JobId, (Name, Token)>,
+    flying: BTreeMap<JobId, Flying>,
     /// Attempts of jobs that were made in this life of the process.
     attempted: BTreeSet<(JobId, u64, u32)>,
     /// When calls left, by destination, since its rate was set.
@@ -79,6 +88,14 @@ pub struct Model {
     tokens: BTreeMap<ShardId, Token>,
     /// Destinations that the newest batch has changed, as they were before.
     before: BTreeMap<Name, DestinationRow>,
+    /// What the thread heard that has made the newest batch.
+    heard: Heard,
+    /// Bulk operations on jobs that the newest batch has moved.
+    moved: Vec<Moved>,
+    /// Jobs of which calls have left.
+    left: BTreeSet<JobId>,
+    /// How often operators have let each job begin anew.
+    releases: BTreeMap<JobId, u64>,
     /// How each history was when it was last read.
     seen: BTreeMap<RunKey, Seen>,
     /// What came first.
@@ -153,6 +170,10 @@ impl Model {
             limited: limiters::Limited::default(),
             tokens: BTreeMap::new(),
             before: BTreeMap::new(),
+            heard: Heard::default(),
+            moved: Vec::new(),
+            left: BTreeSet::new(),
+            releases: BTreeMap::new(),
             seen: BTreeMap::new(),
             order: order::Order::default(),
             failed: BTreeMap::new(),
@@ -166,8 +187,7 @@ impl Model {
         }
     }
 
-    /// Takes a batch that a thread has made at `now`, whose last commit has the position `last`, and in which it has heard
-    /// that these peers are gone: its commits are the rows now, and everything that follows is looked at.
+    /// Takes a batch that a thread has made at `now` of what it heard, whose last commit has the position `last`: its commits are the rows now, and everything that follows is looked at.
     ///
     /// # Errors
     /// The first broken invariant.
@@ -175,12 +195,15 @@ impl Model {
         &mut self,
         thread: usize,
         (now, last): (Timestamp, Position),
-        gone: &[(PeerId, ShardId)],
+        heard: Heard,
         batch: &Batch,
     ) -> Checked {
         let mut touched = Touched::default();
         self.order.next_batch();
         self.before.clear();
+        self.moved.clear();
+        self.hear(heard, thread, now);
+        self.forget_released();
         let count = batch.commits.len() as u64;
         for (position, commit) in (last.0 + 1 - count..).zip(&batch.commits) {
             self.commit(commit, now, &mut touched)?;
@@ -192,9 +215,11 @@ impl Model {
             let gone = touched.gone.remove(&key).unwrap_or_default();
             self.check_run(shard, key, &gone)?;
         }
-        for job in touched.jobs {
-            self.check_job(&job, now)?;
+        self.note_changes(&touched.jobs)?;
+        for job in &touched.jobs {
+            self.check_job(job, now)?;
         }
+        self.check_destinations(now)?;
         for change in touched.schedules {
             self.check_schedule(&change, now)?;
         }
@@ -202,8 +227,8 @@ impl Model {
             self.check_bulk_done(shard, &row)?;
         }
         self.check_timers_due(thread, now)?;
-        for (peer, shard) in gone {
-            self.peer_gone(*peer, *shard);
+        for (peer, shard) in std::mem::take(&mut self.heard.gone) {
+            self.peer_gone(peer, shard);
         }
         for effect in effects() {
             self.check_begun(effect, now)?;

@@ -70,6 +70,8 @@ pub struct Setup {
     pub lost: u8,
     /// No report of a delivery ever comes.
     pub silent: u8,
+    /// A rule of the destination judges what came of a call.
+    pub rules: u8,
     /// A client asks again when it does not know what became of its request.
     pub again: u8,
 }
@@ -167,6 +169,55 @@ pub enum Step {
     },
     /// An operator makes the limiter that destinations share.
     Limit,
+    /// An operator says what a destination does when it fails: `head` 0 blocks, 1 skips, 2 parks; `breaker` 0 is none, else
+    /// after how many failed calls it opens; `trips` is how often it may before the destination is paused.
+    Guard {
+        destination: u8,
+        attempts: u8,
+        concurrency: u8,
+        head: u8,
+        breaker: u8,
+        trips: u8,
+        coalesce: bool,
+    },
+    /// An operator lets the lane go on that has this place among those that stand still.
+    ReleaseLane { place: u8, give_up: bool },
+    /// An operator opens or closes the breaker of a destination.
+    Breaker { destination: u8, open: bool },
+    /// An operator enables a paused destination; what waits is delivered, or cancelled, or dead letters are delivered too.
+    Enable {
+        destination: u8,
+        backlog: u8,
+        number: u16,
+    },
+    /// A client ships jobs that wait for others: of a batch, or about objects. The same `key` again is a repeat.
+    Belt {
+        destination: u8,
+        count: u8,
+        key: u16,
+    },
+    /// A client ships what became of objects: newer changes make older ones superfluous, and after `lives_ms` they are not
+    /// wanted any more, if it is not 0.
+    Change {
+        destination: u8,
+        count: u8,
+        key: u16,
+        delay_ms: u16,
+        lives_ms: u16,
+    },
+    /// An operator lets the job go with this place among those that wait for others.
+    ReleaseJob { place: u8 },
+    /// An operator lets all jobs of a batch go.
+    ReleaseBatch { destination: u8, batch: u8 },
+    /// An operator begins a bulk operation on jobs. `rate` is jobs a second, 0 without.
+    BulkJobs {
+        id: u8,
+        action: u8,
+        which: u8,
+        rate: u8,
+    },
+    /// An operator stops a bulk operation on jobs.
+    StopBulkJobs { id: u8 },
     /// A client ships jobs. The same `key` again is a repeat.
     Ship {
         destination: u8,

@@ -62,7 +62,7 @@ impl Shrinking<'_> {
 
     /// Switches off one behaviour after the other, and makes the world smaller.
     fn calm(&mut self) {
-        let calmer: [fn(&mut Setup); 23] = [
+        let calmer: [fn(&mut Setup); 24] = [
             |setup| setup.evict = 0,
             |setup| setup.twice = 0,
             |setup| setup.late = 0,
@@ -75,6 +75,7 @@ impl Shrinking<'_> {
             |setup| setup.patience = 0,
             |setup| setup.lost = 0,
             |setup| setup.silent = 0,
+            |setup| setup.rules = 0,
             |setup| setup.again = 0,
             |setup| setup.hold = 0,
             |setup| setup.step = 100,

@@ -32,6 +32,8 @@ mod faults;
 mod operating;
 mod scheduling;
 mod sending;
+mod shipping;
+mod steering;
 mod talking;
 mod threads;
 mod working;
@@ -80,8 +82,8 @@ pub struct World {
     /// The connections of the clients.
     clients_at: BTreeMap<u8, PeerId>,
     clients: Clients,
-    /// How often each attempt of a job was made.
-    calls: BTreeMap<(JobId, u64, u32), u32>,
+    /// Each attempt of a job: how often it was made, in which life last, and how often it did not count.
+    calls: BTreeMap<(JobId, u64, u32), Calls>,
     model: Model,
     trace: Trace,
     /// True once faults have stopped.
@@ -91,6 +93,15 @@ pub struct World {
     batches: u64,
     crashes: u64,
     recoveries: u64,
+}
+
+/// The calls of one attempt of a job.
+#[derive(Clone, Copy, Debug, Default)]
+struct Calls {
+    made: u32,
+    life: u64,
+    /// Answers after which it does not count as one.
+    uncounted: u64,
 }
 
 /// Something that will happen outside.
@@ -209,7 +220,10 @@ impl World {
     }
 
     fn step(&mut self, step: Step) -> Checked {
-        if matches!(step, Step::Purge { .. } | Step::Bulk { .. }) {
+        if matches!(
+            step,
+            Step::Purge { .. } | Step::Bulk { .. } | Step::BulkJobs { .. }
+        ) {
             // A run is told from its namesakes by the millisecond in which it was started.
             self.now = self.now.plus_ms(1);
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{Checked, broken};
 use trunkline_core::code::Code;
-use trunkline_core::peer::{Op, Rejection};
+use trunkline_core::peer::{EgressOp, JobsOp, Op, Rejection};
 
 /// A refusal is of the kind that the request can get.
 pub(super) fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
@@ -69,6 +69,22 @@ pub(super) fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
         Op::CancelJob { .. } => matches!(
             rejection.code,
             Code::DestinationNotFound | Code::JobNotFound | Code::JobSettled
+        ),
+        Op::Egress(EgressOp::ReleaseLane { .. }) => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::LaneNotParked
+        ),
+        Op::Egress(EgressOp::ReleaseJobs { .. }) => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::JobNotFound | Code::JobSettled
+        ),
+        Op::Egress(EgressOp::SetBreaker { open, .. }) => {
+            let closed = !open && rejection.code == Code::BreakerClosed;
+            closed || rejection.code == Code::DestinationNotFound
+        }
+        Op::Jobs(JobsOp::Enable { .. }) => matches!(
+            rejection.code,
+            Code::DestinationNotFound | Code::NotPaused | Code::BulkExists
         ),
         Op::PutDestination { .. } | Op::ListRuns(_) | Op::ListDestinations | Op::Counters => false,
         _ => matches!(rejection.code, Code::RunNotFound | Code::Overloaded),

@@ -1,10 +1,11 @@
 //! Bulk operations: each run that is meant gets it, no other does, and not faster than was said.
 
 use super::book::is_meant;
+use super::job_bulks::Moved;
 use super::{Checked, Model, broken, decode};
 use trunkline_core::entry::{Entry, Notification};
 use trunkline_core::ids::{Nonce, RunKey, ShardId};
-use trunkline_core::peer::{Action, Bulk, BulkState};
+use trunkline_core::peer::{Action, Bulk, BulkState, Work};
 use trunkline_core::row::{Keys, Kind, run_of_key};
 use trunkline_core::run::Run;
 use trunkline_core::shard::BulkRow;
@@ -41,7 +42,18 @@ impl Model {
             return broken("BULK-STATE", format!("{old:?} became {new:?}"));
         }
         let cancelled = new.status.state == BulkState::Cancelled;
-        self.marks.set_if(cancelled, "a bulk operation was stopped");
+        let mark = match new.bulk.of_runs() {
+            Some(_) => "a bulk operation was stopped",
+            None => "a bulk operation on jobs was stopped",
+        };
+        self.marks.set_if(cancelled, mark);
+        if new.bulk.of_runs().is_none() {
+            self.moved.push(Moved {
+                shard,
+                row: new.clone(),
+                met: acted(&new) - acted(&old),
+            });
+        }
         self.check_bulk_rate(shard, &new, acted(&new) - acted(&old), now)?;
         let done = new.status.state == BulkState::Done && old.status.state == BulkState::Running;
         Ok(done.then_some(new))
@@ -58,7 +70,10 @@ impl Model {
         let Some(rate) = row.bulk.per_second.map(u64::from) else {
             return Ok(());
         };
-        let shards = u64::from(self.shards);
+        let shards = match &row.bulk.work {
+            Work::Jobs(work) if work.filter.destination.is_some() => 1,
+            _ => u64::from(self.shards),
+        };
         let slice = (rate / (shards * 10)).clamp(1, 100);
         let acts = self
             .bulk_acts
@@ -78,6 +93,9 @@ impl Model {
 
     /// A shard has been through its runs: each that was there all the time, and is still there, has had what was promised.
     pub(super) fn check_bulk_done(&mut self, shard: ShardId, row: &BulkRow) -> Checked {
+        if let Work::Jobs(work) = &row.bulk.work {
+            return self.check_job_bulk_done(shard, row, work);
+        }
         self.marks.set("a bulk operation came to its end");
         if row.status.refused > 0 {
             return Ok(());
@@ -142,9 +160,12 @@ impl Model {
         Ok(())
     }
 
-    /// Runs of a shard to which a bulk operation can be done, as far as is durable.
+    /// Runs or jobs of a shard to which a bulk operation can be done, as far as is durable.
     #[must_use]
     pub fn count_fitting(&self, shard: ShardId, bulk: &Bulk) -> u64 {
+        if let Work::Jobs(work) = &bulk.work {
+            return self.jobs_meant(&self.durable, shard, work).len() as u64;
+        }
         let (from, to) = Keys::new(shard).all(Kind::Run);
         let runs = self.durable.range(from..to);
         let runs = runs.map(|(_, run)| decode::<Run>(run));

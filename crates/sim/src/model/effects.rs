@@ -28,7 +28,11 @@ impl Model {
                 return broken("TOKEN-GROWS", format!("{token:?} after {newest:?}"));
             }
         }
-        if let Effect::Deliver { destination, .. } = effect {
+        if let Effect::Deliver {
+            destination, job, ..
+        } = effect
+        {
+            self.left.insert(job.id);
             self.check_rate(destination, at)?;
             self.check_limits(destination, at)?;
         }

@@ -1,9 +1,9 @@
-//! Jobs: how their rows may change, and when calls may leave.
+//! Calls: when they may begin, and how often they may leave. How the rows of jobs may change is in [`job_changes`](super::job_changes).
 
-use super::tasks::bounds;
-use super::{Checked, JobChange, Model, broken, decode};
+use super::heard::Flying;
+use super::{Checked, Model, broken, decode};
 use trunkline_core::effect::Effect;
-use trunkline_core::egress::{Destination, HeadOfLine, Job, JobState};
+use trunkline_core::egress::{Destination, Job, JobState};
 use trunkline_core::ids::{ShardId, Token, destination_shard};
 use trunkline_core::payload::Name;
 use trunkline_core::peer::ToPeer;
@@ -12,89 +12,14 @@ use trunkline_core::shard::{DestinationRow, TaskRow};
 use trunkline_core::time::Timestamp;
 
 impl Model {
-    /// A job that has changed did so in a way that there is.
-    pub(super) fn check_job(&mut self, change: &JobChange, now: Timestamp) -> Checked {
-        let old: Option<Job> = change.old.as_deref().map(decode);
-        let new: Option<Job> = change.new.as_deref().map(decode);
-        let wrong = |what: &str| broken("JOB-STATE", format!("{what}: {old:?} became {new:?}"));
-        let Some(new) = &new else {
-            if let Some(old) = &old {
-                // The key may be used again: then it names another job.
-                self.attempted.retain(|(id, ..)| *id != old.id);
-            }
-            let over = old.as_ref().is_some_and(|job| {
-                let ended = job.settled_at.filter(|_| job.state != JobState::Dead);
-                ended.is_some_and(|at| at.plus_ms(self.retention_ms) <= now)
-            });
-            return if over { Ok(()) } else { wrong("removed") };
-        };
-        if new.state != JobState::Pending
-            || old.as_ref().is_none_or(|old| old.attempts != new.attempts)
-        {
-            self.flying.remove(&new.id);
-        }
-        let Some(old) = &old else {
-            return Ok(());
-        };
-        match (old.state, new.state) {
-            (JobState::Pending, JobState::Pending) if new.attempts == old.attempts + 1 => {
-                self.marks.set("a job was tried again");
-                // An operator may have changed the destination in the same batch, before or behind this.
-                let name = &new.new.destination;
-                let before = self.before.get(name).map(|row| row.destination.clone());
-                let mut targets = before.into_iter().chain([self.destination(name)]);
-                let fits = |target: Destination| {
-                    let policy = &target.retry;
-                    let (least, most) = bounds(policy, new.attempts);
-                    let waited = new.ready_at.since_ms(now);
-                    new.ready_at >= now
-                        && (least..=most).contains(&waited)
-                        && (policy.attempts == 0 || new.attempts < policy.attempts)
-                        && target.head_of_line == HeadOfLine::Block
-                };
-                if targets.any(fits) {
-                    return Ok(());
-                }
-                broken("JOB-BACKOFF", format!("at {now:?}: {old:?} became {new:?}"))
-            }
-            (JobState::Pending, JobState::Pending) if new.attempts == old.attempts => Ok(()),
-            (JobState::Pending, JobState::Succeeded | JobState::Dead) => {
-                let dead = new.state == JobState::Dead;
-                self.marks.set_if(dead, "a job became a dead letter");
-                if new.attempts == old.attempts + 1 {
-                    return Ok(());
-                }
-                wrong("settled without an attempt")
-            }
-            (JobState::Dead, JobState::Pending) => {
-                self.marks.set("a dead letter was replayed");
-                if new.lane_sequence > old.lane_sequence {
-                    return Ok(());
-                }
-                wrong("replayed in its old place")
-            }
-            (JobState::Pending | JobState::Dead, JobState::Cancelled) => {
-                self.marks.set("a job was cancelled");
-                Ok(())
-            }
-            (JobState::Pending, JobState::Superseded | JobState::Expired)
-                if new.attempts == old.attempts =>
-            {
-                Ok(())
-            }
-            (before, after) if before == after => Ok(()),
-            _ => wrong("not allowed"),
-        }
-    }
-
     /// A destination as its row has it.
-    fn destination(&self, name: &Name) -> Destination {
+    pub(super) fn destination(&self, name: &Name) -> Destination {
         self.destination_row(name)
             .map(|row| row.destination)
             .unwrap_or_default()
     }
 
-    fn destination_row(&self, name: &Name) -> Option<DestinationRow> {
+    pub(super) fn destination_row(&self, name: &Name) -> Option<DestinationRow> {
         let shard = destination_shard(name, self.shards);
         let row = self.live.get(&Keys::new(shard).destination(name))?;
         Some(decode(row))
@@ -155,6 +80,13 @@ impl Model {
             .live
             .get(&keys.job(name, job.id))
             .map(|row| decode(row));
+        self.check_wanted(job, row.as_ref(), now)?;
+        if row
+            .as_ref()
+            .is_some_and(|row| row.state == JobState::Parked)
+        {
+            return wrong("LANE-PARKED", "sent though it is parked");
+        }
         // A job may be sent and, by an operator, cancelled in one batch.
         let known = row.as_ref().is_some_and(|row| {
             (row.state == JobState::Pending && row.attempts + 1 == attempt)
@@ -163,19 +95,24 @@ impl Model {
         if !known || job.state != JobState::Pending || job.ready_at > now {
             return wrong("JOB-BACKOFF", "sent and not ready");
         }
-        let (from, to) = keys.jobs(name);
-        for (_, other) in self.live.range(from..to) {
-            let other: Job = decode(other);
-            if other.new.lane == job.new.lane
-                && other.state == JobState::Pending
-                && other.lane_sequence < job.lane_sequence
-            {
-                return wrong(
-                    "LANE-ORDER",
-                    &format!("overtakes {} ({})", other.id, other.lane_sequence),
-                );
+        if job.attempts == 0
+            && job.failed.is_none()
+            && job.new.not_before.is_some_and(|at| at > now)
+        {
+            return wrong("JOB-BACKOFF", "sent before its time");
+        }
+        for other in self.jobs_of(name) {
+            let is_before = other.lane_sequence < job.lane_sequence;
+            if other.new.lane == job.new.lane && other.state.is_waiting() && is_before {
+                let invariant = match other.state {
+                    JobState::Parked => "LANE-PARKED",
+                    _ => "LANE-ORDER",
+                };
+                let what = format!("overtakes {} ({})", other.id, other.lane_sequence);
+                return wrong(invariant, &what);
             }
         }
+        self.check_belt(row.as_ref().unwrap_or(job), now)?;
         // Patience that this very batch was asked for may have come behind the call.
         let held_until = match self.before.get(name) {
             Some(before) => before.held_until,
@@ -185,16 +122,6 @@ impl Model {
         };
         if destination.paused || destination.url.is_empty() {
             return wrong("EGRESS-HELD", "sent to a destination that is held back");
-        }
-        let tripped = match self.before.get(name) {
-            Some(before) => before.tripped.clone(),
-            None => self.destination_row(name).and_then(|row| row.tripped),
-        };
-        if destination.breaker.is_some() && tripped.is_some_and(|tripped| tripped.until > now) {
-            return wrong("EGRESS-HELD", "sent through an open breaker");
-        }
-        if job.new.expires_at.is_some_and(|at| at <= now) {
-            return wrong("EGRESS-HELD", "sent though its time is over");
         }
         if held_until > now {
             return wrong(
@@ -210,13 +137,18 @@ impl Model {
             .as_ref()
             .is_some_and(|row| row.state == JobState::Pending)
         {
-            self.flying.insert(job.id, (name.clone(), token));
+            self.flying
+                .insert(job.id, Flying::new(destination, token, now));
         }
-        let under_way = self.flying.values().filter(|(to, _)| to == name).count();
+        let under_way = self
+            .flying
+            .values()
+            .filter(|flying| flying.destination == *name)
+            .count();
         if under_way > destination.concurrency as usize {
             return wrong("EGRESS-CONCURRENCY", &format!("{under_way} calls at once"));
         }
-        Ok(())
+        self.check_standing(job, under_way, now)
     }
 
     /// A call leaves: the rate holds in every window that ends with it.

@@ -70,9 +70,16 @@ impl Model {
             let seen = self.seen.get(key);
             seen.is_some_and(|seen| seen.began_at == *began_at)
         });
-        let halfway = self.bulks_under_way().iter().any(|(_, acted)| *acted > 0);
-        self.marks
-            .set_if(halfway, "a bulk operation went on after a crash");
+        for (bulk, _) in self
+            .bulks_under_way()
+            .iter()
+            .filter(|(_, acted)| *acted > 0)
+        {
+            self.marks.set(match bulk.of_runs() {
+                Some(_) => "a bulk operation went on after a crash",
+                None => "a bulk operation on jobs went on after a crash",
+            });
+        }
         Ok(())
     }
 
@@ -158,7 +165,7 @@ impl Model {
         let (mut waiting, mut dead) = (0, 0);
         for (_, job) in self.live.range(from..to) {
             let job: trunkline_core::egress::Job = super::decode(job);
-            waiting += u64::from(job.state == trunkline_core::egress::JobState::Pending);
+            waiting += u64::from(job.state.is_waiting());
             dead += u64::from(job.state == trunkline_core::egress::JobState::Dead);
         }
         let (from, to) = keys.all(Kind::Outbox);

@@ -3,13 +3,26 @@
 use super::{CLIENTS, HOT_RUNS, Plan, RUNS, Setup, Step, WORKERS};
 use crate::dice::Dice;
 use crate::program::{Flavour, PROGRAMS};
+use steering::{STEERING, Steer};
 use trunkline_journal::CrashPolicy;
+
+mod steering;
 
 impl Plan {
     /// The plan that `seed` makes. Each seed switches on a random subset of operations and faults, with random weights.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        let setup = Setup::of_seed(seed);
+        Self::made(seed, steering::groups_of(seed))
+    }
+
+    /// The plan that `seed` made before worlds went into all of egress: what it found once it finds with this.
+    #[must_use]
+    pub fn plain_of_seed(seed: u64) -> Self {
+        Self::made(seed, [false; steering::GROUPS])
+    }
+
+    fn made(seed: u64, steered: [bool; steering::GROUPS]) -> Self {
+        let setup = Setup::of_seed(seed, steered);
         let mut dice = Dice::new(seed, 0x706c_616e);
         let mut maker = Maker {
             signals: 0,
@@ -27,6 +40,14 @@ impl Plan {
                 maker.flavours |= flavour;
             }
         }
+        for (group, _) in STEERING.iter().zip(steered).filter(|(_, is_on)| *is_on) {
+            common.extend(
+                group
+                    .iter()
+                    .map(|(kind, weight)| (Make::Steer(*kind), *weight)),
+            );
+        }
+        warm.extend(steering::prologue(seed, steered));
         let calm = weights(&mut dice, &common);
         warm.extend((0..dice.between(5, 40)).map(|_| maker.step(&mut dice, &calm)));
         let mut wild = weights(&mut dice, &common);
@@ -38,7 +59,7 @@ impl Plan {
 }
 
 impl Setup {
-    fn of_seed(seed: u64) -> Self {
+    fn of_seed(seed: u64, steered: [bool; steering::GROUPS]) -> Self {
         let mut dice = Dice::new(seed, 0x7365_7475);
         // A behaviour is off in half of the worlds, rare in most of the others.
         let mut some = |most: u64| {
@@ -72,11 +93,12 @@ impl Setup {
             hang,
             ahead: *dice.pick(&[0, 50, 100]),
             fail,
-            error,
+            error: error.max(steering::errors_of(seed, steered)),
             refuse,
             patience,
             lost,
             silent,
+            rules: steering::rules_of(seed, steered),
             delegate,
             again: *dice.pick(&[0, 50, 100]),
         }
@@ -198,6 +220,8 @@ enum Make {
     RepeatShip,
     Replay,
     Drop,
+    /// What only worlds do that go into all of egress.
+    Steer(Steer),
     Pass,
     Settle,
     Checkpoint,
@@ -377,6 +401,7 @@ impl Maker<'_> {
             }
             Make::Replay => Step::Replay { place },
             Make::Drop => Step::Drop { place },
+            Make::Steer(steer) => self.steer(dice, *steer),
             Make::Pass => {
                 let most = 2 << dice.below(11);
                 let ms = dice.between(1, most) as u32;

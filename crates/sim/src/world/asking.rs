@@ -1,17 +1,18 @@
 //! What clients and operators ask: from a step of the plan to a request of a shard.
 
 use super::World;
+use super::steering::destination_name;
 use crate::clients::destination;
 use crate::dice::mix;
 use crate::model::Book;
 use crate::model::limiters::{limit, market};
 use crate::plan::{CLIENTS, Step};
-use crate::program::{DESTINATIONS, LANES, WORKFLOWS, input};
-use trunkline_core::egress::{JobState, NewJob};
+use crate::program::{WORKFLOWS, input};
+use trunkline_core::egress::JobState;
 use trunkline_core::entry::Outcome;
 use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::payload::{Name, Payload};
-use trunkline_core::peer::{EgressOp, OnConflict, Op, RunFilter, Start};
+use trunkline_core::peer::{EgressOp, JobsOp, OnConflict, Op, RunFilter, Start};
 
 /// The id of a run.
 pub(super) fn run_id(run: u8) -> RunId {
@@ -27,8 +28,12 @@ impl World {
             || self.talk(client, step)
             || self.plan_ahead(client, step)
             || self.interfere(client, step)
+            || self.steer(client, step)
         {
             return;
+        }
+        if let Some(op) = self.shipment(step) {
+            return self.ask(client, op, false);
         }
         let op = match step {
             Step::Start {
@@ -94,7 +99,7 @@ impl World {
                 skip,
                 paused,
             } => {
-                let name = DESTINATIONS[usize::from(place) % DESTINATIONS.len()];
+                let name = destination_name(place);
                 let mut destination = destination(name, rate, burst, concurrency, attempts, skip);
                 destination.paused = paused;
                 if self.model.has_market() {
@@ -104,13 +109,6 @@ impl World {
                     destination: Box::new(destination),
                 }
             }
-            Step::Ship {
-                destination,
-                lane,
-                count,
-                key,
-                delay_ms,
-            } => self.jobs(destination, lane, count, key, delay_ms),
             Step::Replay { place } => {
                 let Some((destination, job)) = self.job_at(place, |state| state == JobState::Dead)
                 else {
@@ -119,7 +117,7 @@ impl World {
                 Op::ReplayJob { destination, job }
             }
             Step::Drop { place } => {
-                let open = |state| matches!(state, JobState::Dead | JobState::Pending);
+                let open = |state: JobState| state == JobState::Dead || state.is_waiting();
                 let Some((destination, job)) = self.job_at(place, open) else {
                     return;
                 };
@@ -153,33 +151,6 @@ impl World {
             let request = self.clients.ask(peer, request);
             let input = trunkline_core::input::Input::Request { peer, request, op };
             process.submit(shard, input);
-        }
-    }
-
-    fn jobs(&self, destination: u8, lane: u8, count: u8, key: u16, delay_ms: u16) -> Op {
-        let name = DESTINATIONS[usize::from(destination) % DESTINATIONS.len()];
-        let not_before = (delay_ms > 0).then(|| self.now.plus_ms(u64::from(delay_ms)));
-        let job = |number: u8| {
-            let id = JobId::of_key(name, &format!("{key}-{number}"));
-            let job = NewJob {
-                destination: Name::from(name),
-                lane: Name::from(LANES[usize::from(lane) % LANES.len()]),
-                object_type: Name::from("stock"),
-                action: Name::from("update"),
-                object_ids: vec![Name::from(if number.is_multiple_of(2) {
-                    "even"
-                } else {
-                    "odd"
-                })],
-                body: Payload::null(),
-                not_before,
-                expires_at: key.is_multiple_of(7).then(|| self.now.plus_ms(3_000)),
-                ..NewJob::default()
-            };
-            (id, job)
-        };
-        Op::CreateJobs {
-            jobs: (0..count).map(job).collect(),
         }
     }
 
@@ -291,6 +262,12 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
         | Op::TriggerSchedule { name, .. }
         | Op::BackfillSchedule { name, .. } => Some(schedule_shard(name, shards)),
         Op::PutDestination { destination } => of_destination(&destination.name),
+        Op::Egress(
+            EgressOp::ReleaseLane { destination, .. }
+            | EgressOp::ReleaseJobs { destination, .. }
+            | EgressOp::SetBreaker { destination, .. },
+        )
+        | Op::Jobs(JobsOp::Enable { destination, .. }) => of_destination(destination),
         Op::Egress(_) => Some(ShardId(0)),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
         Op::ReplayJob { destination, .. } | Op::CancelJob { destination, .. } => {

@@ -7,7 +7,6 @@ use crate::model::{Checked, Reading, broken};
 use crate::plan::WORKERS;
 use crate::program::DESTINATIONS;
 use std::collections::BTreeSet;
-use trunkline_core::egress::JobState;
 use trunkline_core::ids::{CommandId, JobId, RunKey, ShardId};
 use trunkline_core::peer::Op;
 use trunkline_core::row::{Keys, Kind};
@@ -66,7 +65,7 @@ impl World {
             .model
             .jobs()
             .into_iter()
-            .filter(|job| job.state == JobState::Pending)
+            .filter(|job| job.state.is_waiting())
             .collect();
         let open = self.clients.unanswered();
         broken(
@@ -77,6 +76,7 @@ impl World {
 
     /// Gives the runs what only others can give them.
     fn help(&mut self, round: u16) -> Checked {
+        self.let_go(round);
         for (key, run) in self.model.runs() {
             if run.status == RunStatus::Paused {
                 self.ask(0, Op::Resume { run: run.id }, false);
@@ -111,11 +111,7 @@ impl World {
                 .runs()
                 .iter()
                 .all(|(_, run)| run.status.is_final())
-            && self
-                .model
-                .jobs()
-                .iter()
-                .all(|job| job.state != JobState::Pending)
+            && self.model.jobs().iter().all(|job| !job.state.is_waiting())
             && self.clients.unanswered().is_empty()
     }
 

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::dice::{Dice, chance};
-use crate::model::{Checked, Rows, apply_batch, broken, compare_rows};
+use crate::model::{Checked, Heard, Rows, apply_batch, broken, compare_rows};
 use crate::process::{Opened, Process, after_power_failure};
 use trunkline_core::shard::Violation;
 use trunkline_core::time::Timestamp;
@@ -32,8 +32,12 @@ impl World {
                 return Ok(());
             };
             let driver = &process.parts[thread].driver;
-            self.model
-                .batch(thread, (self.now, driver.position()), &[], &first)?;
+            self.model.batch(
+                thread,
+                (self.now, driver.position()),
+                Heard::default(),
+                &first,
+            )?;
             self.model.compare(driver)?;
             let resent = first.effects.iter().flat_map(|(_, effects)| effects);
             let resent = resent

@@ -2,8 +2,9 @@
 
 use super::{Event, World};
 use crate::dice::mix;
+use crate::model::meaning;
 use trunkline_core::effect::Effect;
-use trunkline_core::egress::{Delivery, Destination, Job};
+use trunkline_core::egress::{Delivery, Destination, Job, Verdict};
 use trunkline_core::ids::{ShardId, Token};
 use trunkline_core::input::Input;
 use trunkline_core::payload::Name;
@@ -52,27 +53,26 @@ impl World {
         attempt: u32,
         token: Token,
     ) {
-        let name = [job.id.0 as u64, u64::from(attempt), job.lane_sequence];
-        let calls = self
-            .calls
-            .entry((job.id, job.lane_sequence, attempt))
-            .or_insert(0);
-        *calls += 1;
-        let again = *calls > 1;
+        let key = (job.id, job.lane_sequence, attempt);
+        let calls = self.calls.entry(key).or_default();
+        calls.made += 1;
+        let again = calls.made > 1 && calls.life != self.life;
+        calls.life = self.life;
+        let mut name = vec![job.id.0 as u64, u64::from(attempt), job.lane_sequence];
+        // What was not counted, or was released by an operator, has another fate the next time.
+        let changed = calls.uncounted + self.model.releases_of(job.id);
+        name.extend((changed > 0).then_some(changed));
         self.model
             .marks
             .set_if(again, "a job was sent again after a power failure");
         let world = &*self;
         let fate = |percent, salt: u64| world.fate(percent, &[&name[..], &[salt]].concat());
-        let answer = |status, retry_after_ms| Delivery::Answered {
-            status,
-            retry_after_ms,
-            excerpt: Name::from(""),
-            verdict: None,
-        };
+        let answer = |status, retry_after_ms| answered(status, retry_after_ms, None);
         let draw = mix(&[&name[..], &[self.setup.seed]].concat());
         let mut ms = draw % 300;
-        let delivery = if fate(self.setup.refuse, 1) {
+        let delivery = if fate(self.setup.rules, 7) {
+            judged(draw)
+        } else if fate(self.setup.refuse, 1) {
             answer(404, None)
         } else if fate(self.setup.patience, 2) {
             answer(429, Some(draw % 4_000))
@@ -88,10 +88,17 @@ impl World {
         } else {
             answer(200, None)
         };
+        let is_uncounted = matches!(
+            meaning(&delivery, &job.new.action),
+            Verdict::Pause | Verdict::Wait { .. }
+        );
         let (silent, twice) = (fate(self.setup.silent, 5), fate(self.setup.twice, 6));
         if silent {
             self.model.marks.set("a delivery was never reported");
             return;
+        }
+        if is_uncounted && let Some(calls) = self.calls.get_mut(&key) {
+            calls.uncounted += 1;
         }
         let input = Input::Delivered {
             destination: destination.name.clone(),
@@ -105,5 +112,39 @@ impl World {
             self.expect(ms + 40, Event::Delivered { life, shard, input });
         }
         self.expect(ms, Event::Delivered { life, shard, input });
+    }
+}
+
+fn answered(status: u16, retry_after_ms: Option<u64>, verdict: Option<Verdict>) -> Delivery {
+    Delivery::Answered {
+        status,
+        retry_after_ms,
+        excerpt: Name::from(""),
+        verdict,
+    }
+}
+
+/// What a destination answers, and a rule says of it.
+fn judged(draw: u64) -> Delivery {
+    let ms = 50 + draw / 32 % 1_500;
+    match draw % 16 {
+        0..=2 => answered(503, None, Some(Verdict::Succeed)),
+        3..=5 => answered(200, None, Some(Verdict::Fail)),
+        6 | 7 => {
+            let verdict = Verdict::Retry { after_ms: Some(ms) };
+            answered(404, None, Some(verdict))
+        }
+        8 | 9 => {
+            let verdict = Verdict::Retry { after_ms: None };
+            answered(422, None, Some(verdict))
+        }
+        10 | 11 => answered(403, None, Some(Verdict::Pause)),
+        // No rule says it: whoever is gone is not to be called.
+        12 => answered(410, None, None),
+        // What authenticates the call was not there: nothing has left.
+        _ => Delivery::Unanswered {
+            reason: Name::from("no credential"),
+            verdict: Some(Verdict::Wait { after_ms: ms }),
+        },
     }
 }

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::dice::Dice;
-use crate::model::{Checked, broken};
+use crate::model::{Checked, Heard, broken};
 use std::collections::VecDeque;
 use trunkline_core::effect::Effect;
 use trunkline_core::ids::ShardId;
@@ -67,6 +67,7 @@ impl World {
             }
             if quiet {
                 self.check_shards()?;
+                self.model.check_at_rest(self.now)?;
                 return self.model.check_left_children();
             }
         }
@@ -90,13 +91,7 @@ impl World {
         for (shard, input) in &inputs {
             self.trace.note(&(now, shard, input));
         }
-        let gone: Vec<_> = inputs
-            .iter()
-            .filter_map(|(shard, input)| match input {
-                Input::PeerGone { peer } => Some((*peer, *shard)),
-                _ => None,
-            })
-            .collect();
+        let heard = Heard::of(&inputs);
         let idle = inputs.is_empty() && !due;
         part.driver.take(now, inputs.into_iter());
         if part.driver.has_ready_work() {
@@ -113,7 +108,7 @@ impl World {
         self.batches += 1;
         self.trace.note(&("batch", thread, &batch.effects));
         self.model
-            .batch(thread, (now, part.driver.position()), &gone, &batch)?;
+            .batch(thread, (now, part.driver.position()), heard, &batch)?;
         let empty = batch.is_empty();
         self.take(thread, batch)?;
         Ok(if idle && empty { Moved::No } else { Moved::Yes })

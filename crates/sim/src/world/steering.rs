@@ -1,0 +1,207 @@
+//! What operators decide about egress: destinations in trouble, lanes that stand still, jobs that wait, and many jobs at once.
+
+use super::World;
+use crate::clients::destination;
+use crate::plan::Step;
+use crate::program::{DESTINATIONS, LANES};
+use trunkline_core::egress::{Breaker, Coalesce, HeadOfLine, JobState};
+use trunkline_core::ids::{ShardId, destination_shard};
+use trunkline_core::payload::Name;
+use trunkline_core::peer::{
+    Backlog, Bulk, EgressOp, JobAction, JobFilter, JobWork, JobsOp, Op, WhichJobs, Work,
+};
+
+/// The destination with this number.
+pub(super) fn destination_name(number: u8) -> &'static str {
+    DESTINATIONS[usize::from(number) % DESTINATIONS.len()]
+}
+
+impl World {
+    /// Asks for what an operator of egress wants; false if that is not what the step is about.
+    pub(super) fn steer(&mut self, client: u8, step: Step) -> bool {
+        let op = match step {
+            Step::Guard { .. } => Some(guard(step)),
+            Step::ReleaseLane { place, give_up } => {
+                let parked = self.model.parked_lanes();
+                let lane = parked.get(usize::from(place) % parked.len().max(1));
+                lane.map(|(destination, lane)| {
+                    Op::Egress(EgressOp::ReleaseLane {
+                        destination: destination.clone(),
+                        lane: lane.clone(),
+                        give_up,
+                    })
+                })
+            }
+            Step::Breaker {
+                destination, open, ..
+            } => Some(set_breaker(Name::from(destination_name(destination)), open)),
+            Step::Enable {
+                destination,
+                backlog,
+                number,
+            } => Some(Op::Jobs(JobsOp::Enable {
+                destination: Name::from(destination_name(destination)),
+                backlog: match backlog {
+                    0 => Backlog::Drop,
+                    1 => Backlog::Replay,
+                    _ => Backlog::Resume,
+                },
+                bulk: Name::from(format!("enable-{number}")),
+            })),
+            Step::ReleaseJob { place } => {
+                let waiting = self.model.belted_jobs();
+                let job = waiting.get(usize::from(place) % waiting.len().max(1));
+                job.map(|job| release(&job.new.destination, WhichJobs::Job(job.id)))
+            }
+            Step::ReleaseBatch { destination, batch } => {
+                let destination = Name::from(destination_name(destination));
+                let batch = Name::from(format!("batch-{batch}"));
+                Some(release(&destination, WhichJobs::Batch(batch)))
+            }
+            Step::BulkJobs {
+                id,
+                action,
+                which,
+                rate,
+            } => {
+                self.bulk_jobs(client, &bulk_of_jobs(id, action, which, rate));
+                None
+            }
+            Step::StopBulkJobs { id } => {
+                let id = Name::from(format!("jobs-{id}"));
+                for shard in (0..self.setup.shards).map(ShardId) {
+                    let id = id.clone();
+                    self.ask_at(client, shard, Op::BulkCancel { id }, false);
+                }
+                None
+            }
+            _ => return false,
+        };
+        if let Some(op) = op {
+            self.ask(client, op, false);
+        }
+        true
+    }
+
+    /// The engine asks all shards, or the one of the destination if there is only one.
+    fn bulk_jobs(&mut self, client: u8, bulk: &Bulk) {
+        let Work::Jobs(work) = &bulk.work else {
+            return;
+        };
+        let shards = self.setup.shards;
+        let only = work.filter.destination.as_ref();
+        let only = only.map(|name| destination_shard(name, shards));
+        for shard in (0..shards).map(ShardId) {
+            if only.is_none_or(|only| only == shard) {
+                let expected = self.model.count_fitting(shard, bulk);
+                let bulk = bulk.clone();
+                self.ask_at(client, shard, Op::BulkStart { bulk, expected }, false);
+            }
+        }
+    }
+
+    /// Operators let go what stands still: destinations that are paused, breakers that they opened, lanes behind a job that
+    /// failed for good, and jobs that wait for what has failed, or for what waits for them.
+    pub(super) fn let_go(&mut self, round: u16) {
+        for row in self.model.destinations() {
+            let destination = row.destination.name.clone();
+            if row.destination.paused {
+                let enable = JobsOp::Enable {
+                    destination: destination.clone(),
+                    backlog: Backlog::Resume,
+                    bulk: Name::from(""),
+                };
+                self.ask(0, Op::Jobs(enable), false);
+            }
+            if row
+                .tripped
+                .is_some_and(|tripped| tripped.until.0 == u64::MAX)
+            {
+                self.ask(0, set_breaker(destination, false), false);
+            }
+        }
+        for (destination, lane) in self.model.parked_lanes() {
+            let release = EgressOp::ReleaseLane {
+                destination,
+                lane,
+                give_up: round % 2 == 1,
+            };
+            self.ask(0, Op::Egress(release), false);
+        }
+        for job in self.model.stuck_jobs() {
+            let op = release(&job.new.destination, WhichJobs::Job(job.id));
+            self.ask(0, op, false);
+        }
+    }
+}
+
+fn release(destination: &Name, which: WhichJobs) -> Op {
+    Op::Egress(EgressOp::ReleaseJobs {
+        destination: destination.clone(),
+        which,
+    })
+}
+
+fn set_breaker(destination: Name, open: bool) -> Op {
+    Op::Egress(EgressOp::SetBreaker { destination, open })
+}
+
+fn guard(step: Step) -> Op {
+    let Step::Guard {
+        destination: place,
+        attempts,
+        concurrency,
+        head,
+        breaker,
+        trips,
+        coalesce,
+    } = step
+    else {
+        unreachable!("the caller has looked");
+    };
+    let name = destination_name(place);
+    let mut destination = destination(name, 0, 1, concurrency, attempts, head == 1);
+    if head == 2 {
+        destination.head_of_line = HeadOfLine::Park;
+    }
+    destination.breaker = (breaker > 0).then(|| Breaker {
+        window_ms: 10_000,
+        failed_percent: 50,
+        calls_min: u32::from(breaker),
+        open_ms: 1_200,
+        trips_max: u32::from(trips),
+    });
+    destination.coalesce = coalesce.then_some(Coalesce { within_ms: 5_000 });
+    Op::PutDestination { destination }
+}
+
+/// The bulk operation on jobs with these numbers.
+fn bulk_of_jobs(id: u8, action: u8, which: u8, rate: u8) -> Bulk {
+    let mut filter = JobFilter::default();
+    match which {
+        0 => {}
+        1 => filter.destination = Some(Name::from(destination_name(id))),
+        2 => filter.lane = Some(Name::from(LANES[usize::from(id) % LANES.len()])),
+        3 => filter.object_id = Some(Name::from(format!("o-{}", id % 4))),
+        4 => filter.state = Some(JobState::Dead),
+        5 => filter.batch = Some(Name::from(format!("batch-{}", id % 2))),
+        6 => filter.action = Some(Name::from("update")),
+        _ => {
+            filter.destination = Some(Name::from(destination_name(id)));
+            filter.state = Some(JobState::Pending);
+        }
+    }
+    let action = match action {
+        0 | 1 => JobAction::Cancel,
+        _ => JobAction::Replay,
+    };
+    Bulk {
+        id: Name::from(format!("jobs-{id}")),
+        work: Work::Jobs(JobWork {
+            filter,
+            action,
+            enables: false,
+        }),
+        per_second: (rate > 0).then(|| u32::from(rate)),
+    }
+}
