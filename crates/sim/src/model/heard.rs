@@ -71,6 +71,15 @@ impl Heard {
         places
     }
 
+    /// How somebody has configured the destination, in their order.
+    pub(super) fn puts(&self, name: &Name) -> impl Iterator<Item = &Destination> {
+        let puts = self.asked.iter().filter_map(move |op| match op {
+            Op::PutDestination { destination } => Some(destination),
+            _ => None,
+        });
+        puts.filter(move |destination| destination.name == *name)
+    }
+
     /// True if somebody wants the destination to be called again, or has configured it.
     pub(super) fn is_enabled(&self, name: &Name) -> bool {
         self.asked.iter().any(|op| match op {

@@ -161,11 +161,13 @@ impl Model {
         broken("JOB-BACKOFF", format!("at {now:?}: {old:?} became {new:?}"))
     }
 
-    /// The destination of a job, before and after the batch: an operator may have changed it before or behind the job.
+    /// The destination of a job, before, after and within the batch: an operator may have changed it before or behind the job.
     pub(super) fn targets(&self, job: &Job) -> Vec<Destination> {
         let name = &job.new.destination;
         let before = self.before.get(name).map(|row| row.destination.clone());
-        before.into_iter().chain([self.destination(name)]).collect()
+        let within = self.heard.puts(name).cloned();
+        let targets = before.into_iter().chain(within);
+        targets.chain([self.destination(name)]).collect()
     }
 
     /// What came of a call is what its end means.

@@ -35,6 +35,8 @@ const REGRESSIONS: &[u64] = &[
     1_795_306_825_851_010,
     // An object waited since a time that the clock had not come to again.
     1_795_307_222_106_197,
+    // A destination was configured twice in one batch.
+    1_795_307_626_084_220,
 ];
 
 fn hold(seed: u64) {
