@@ -74,7 +74,7 @@ impl Heard {
     /// How somebody has configured the destination, in their order.
     pub(super) fn puts(&self, name: &Name) -> impl Iterator<Item = &Destination> {
         let puts = self.asked.iter().filter_map(move |op| match op {
-            Op::PutDestination { destination } => Some(destination),
+            Op::PutDestination { destination } => Some(&**destination),
             _ => None,
         });
         puts.filter(move |destination| destination.name == *name)

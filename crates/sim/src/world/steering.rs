@@ -95,7 +95,15 @@ impl World {
             if only.is_none_or(|only| only == shard) {
                 let expected = self.model.count_fitting(shard, bulk);
                 let bulk = bulk.clone();
-                self.ask_at(client, shard, Op::BulkStart { bulk, expected }, false);
+                self.ask_at(
+                    client,
+                    shard,
+                    Op::BulkStart {
+                        bulk: Box::new(bulk),
+                        expected,
+                    },
+                    false,
+                );
             }
         }
     }
@@ -172,7 +180,9 @@ fn guard(step: Step) -> Op {
         trips_max: u32::from(trips),
     });
     destination.coalesce = coalesce.then_some(Coalesce { within_ms: 5_000 });
-    Op::PutDestination { destination }
+    Op::PutDestination {
+        destination: Box::new(destination),
+    }
 }
 
 /// The bulk operation on jobs with these numbers.
