@@ -310,7 +310,7 @@ impl Shard {
             return;
         };
         let command = asked.2;
-        if !self.has_heard(io, key, &mut hot, command) {
+        if self.wants_answer(io, key, &mut hot, command) {
             let count = Payload::from(count.to_string().into_bytes());
             let outcome = Outcome::Completed(count);
             let answered = Notification::Answered { command, outcome };
@@ -329,7 +329,7 @@ impl Shard {
             Some(rejection) => Outcome::Failed(refusal(rejection)),
         };
         let command = asked.2;
-        if !self.has_heard(io, key, &mut hot, command) {
+        if self.wants_answer(io, key, &mut hot, command) {
             let answered = Notification::Answered { command, outcome };
             self.notify(io, key, &mut hot, answered);
         }

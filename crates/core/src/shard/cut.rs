@@ -227,7 +227,7 @@ pub(super) fn awaiting(entry: &Entry) -> Option<CommandId> {
 }
 
 /// The command that an entry answers, or no longer waits for.
-fn closed(entry: &Entry) -> Option<CommandId> {
+pub(super) fn closed(entry: &Entry) -> Option<CommandId> {
     match entry {
         // That a child has begun is about its command, and does not end it.
         Entry::Notification(_, Notification::ChildStarted { .. }) => None,

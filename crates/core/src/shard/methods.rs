@@ -345,7 +345,7 @@ impl Shard {
         };
         let is_meant =
             hot.run.id == run && hot.run.began_at() == began_at && !hot.run.status.is_final();
-        if is_meant && !self.has_heard(io, key, &mut hot, command) {
+        if is_meant && self.wants_answer(io, key, &mut hot, command) {
             let ended = Notification::MethodEnded { command, outcome };
             let (notification, _) = fitting(&hot, ended);
             self.notify(io, key, &mut hot, notification);

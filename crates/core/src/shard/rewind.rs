@@ -74,9 +74,9 @@ impl Shard {
         Ok(())
     }
 
-    /// True if the run knows already what became of `command`. The answer to what it had asked for before it was retried may be
-    /// under way then, and asking again does nothing but bring another one.
-    pub(super) fn has_heard(
+    /// True if the run is to hear what became of `command`. One that was retried may not: the answer to what it had asked for before
+    /// may still be under way, and either the retry has cut away that it asked, or it has asked again and got the other answer.
+    pub(super) fn wants_answer(
         &mut self,
         io: &mut Io<'_>,
         key: RunKey,
@@ -84,20 +84,17 @@ impl Shard {
         command: CommandId,
     ) -> bool {
         if !hot.run.asked_again {
-            return false;
+            return true;
         }
         self.close_chunk(io, key, hot);
-        let is_it = |entry: &Entry| match entry {
-            Entry::Notification(_, notification) => matches!(
-                notification,
-                Notification::Answered { command: answered, .. }
-                | Notification::MethodEnded { command: answered, .. } if *answered == command
-            ),
-            Entry::Turn { .. } | Entry::Command(_) => false,
-        };
-        let chunks = self.whole_history(io, key, hot.run.chunks);
-        let mut chunks = chunks.iter();
-        chunks.any(|chunk| decode::<Vec<Entry>>(chunk).iter().any(is_it))
+        let (mut asked, mut answered) = (false, false);
+        for chunk in self.whole_history(io, key, hot.run.chunks) {
+            for entry in decode::<Vec<Entry>>(&chunk) {
+                asked |= super::cut::awaiting(&entry) == Some(command);
+                answered |= super::cut::closed(&entry) == Some(command);
+            }
+        }
+        asked && !answered
     }
 
     /// Starts a run with part of the history of another, which is not touched.

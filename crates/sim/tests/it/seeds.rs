@@ -37,6 +37,8 @@ const REGRESSIONS: &[u64] = &[
     1_795_307_222_106_197,
     // A destination was configured twice in one batch.
     1_795_307_626_084_220,
+    // A run that was retried heard the answer to what the retry had cut away.
+    1_795_308_531_957_033,
 ];
 
 fn hold(seed: u64) {

@@ -428,3 +428,36 @@ fn what_is_asked_again_by_a_retry_takes_effect_once_and_is_answered_once() {
         .count();
     assert_eq!(answered, 1);
 }
+
+#[test]
+fn an_answer_to_what_a_retry_has_cut_away_is_not_heard() {
+    let settings = Settings {
+        shards: 2,
+        ..Settings::default()
+    };
+    let (asking, asked) = (id_on(0, "asking"), id_on(1, "asked"));
+    let mut home = World::with(settings.clone(), ShardId(0));
+    let mut other = World::with(settings, ShardId(1));
+    other.start(&asked);
+    other.effects.clear();
+    home.start(&asking);
+    let signal = Command::SignalRun {
+        command: CommandId(0),
+        run: run_id(&asked),
+        channel: Name::from("c"),
+        payload: json("1"),
+    };
+    // It fails in the turn that asks, so that the retry begins before it, and the answer comes when it runs again.
+    home.play(WORKER, false, vec![signal, failing()]);
+    let messages = sends(&mut home);
+    assert_eq!(messages.len(), 1);
+    retry(&mut home, &asking);
+    let before = home.history(&asking);
+    for message in messages {
+        other.feed(message);
+    }
+    for answer in sends(&mut other) {
+        home.feed(answer);
+    }
+    assert_eq!(home.history(&asking), before);
+}
