@@ -2,8 +2,9 @@
 //! `depends_on` for the jobs about those objects.
 //!
 //! It waits only for what was accepted before it, as does every job behind another in a lane; and no newer job takes the place of
-//! one that others wait for. So there is no circle of jobs that wait for each other. A prerequisite that failed for good (a dead letter, or one whose time was over) blocks what waits
-//! for it until it is replayed or cancelled, or an operator releases what waits.
+//! one that others wait for. So there is no circle of jobs that wait for each other. A prerequisite that failed for good (a dead
+//! letter, or one whose time was over) blocks what waits for it until it is replayed or cancelled, or an operator releases what
+//! waits.
 //!
 //! Only the first job of a lane is looked at, when it would leave. If it has to wait it is set aside, and looked at again when
 //! something that it waits for has changed.

@@ -377,8 +377,16 @@ fn only_ended_runs_are_purged() {
     )));
 }
 
-#[test]
-fn what_is_asked_again_by_a_retry_takes_effect_once_and_is_answered_once() {
+/// Two shards with a run each, of which the first is to send the second a signal.
+struct Pair {
+    home: World,
+    other: World,
+    asking: String,
+    asked: String,
+    signal: Command,
+}
+
+fn pair() -> Pair {
     let settings = Settings {
         shards: 2,
         ..Settings::default()
@@ -395,6 +403,24 @@ fn what_is_asked_again_by_a_retry_takes_effect_once_and_is_answered_once() {
         channel: Name::from("c"),
         payload: json("1"),
     };
+    Pair {
+        home,
+        other,
+        asking,
+        asked,
+        signal,
+    }
+}
+
+#[test]
+fn what_is_asked_again_by_a_retry_takes_effect_once_and_is_answered_once() {
+    let Pair {
+        mut home,
+        mut other,
+        asking,
+        asked,
+        signal,
+    } = pair();
     home.play(WORKER, false, vec![signal, task(1)]);
     let mut messages = sends(&mut home);
     // What it asked for is still under way when it fails, is retried, and asks again.
@@ -431,22 +457,13 @@ fn what_is_asked_again_by_a_retry_takes_effect_once_and_is_answered_once() {
 
 #[test]
 fn an_answer_to_what_a_retry_has_cut_away_is_not_heard() {
-    let settings = Settings {
-        shards: 2,
-        ..Settings::default()
-    };
-    let (asking, asked) = (id_on(0, "asking"), id_on(1, "asked"));
-    let mut home = World::with(settings.clone(), ShardId(0));
-    let mut other = World::with(settings, ShardId(1));
-    other.start(&asked);
-    other.effects.clear();
-    home.start(&asking);
-    let signal = Command::SignalRun {
-        command: CommandId(0),
-        run: run_id(&asked),
-        channel: Name::from("c"),
-        payload: json("1"),
-    };
+    let Pair {
+        mut home,
+        mut other,
+        asking,
+        signal,
+        ..
+    } = pair();
     // It fails in the turn that asks, so that the retry begins before it, and the answer comes when it runs again.
     home.play(WORKER, false, vec![signal, failing()]);
     let messages = sends(&mut home);
