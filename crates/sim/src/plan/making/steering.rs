@@ -150,7 +150,7 @@ fn guard(dice: &mut Dice, destination: u8) -> Step {
         concurrency: dice.between(1, 4) as u8,
         head: *dice.pick(&[0, 1, 2, 2]),
         breaker: *dice.pick(&[0, 2, 3, 5]),
-        trips: *dice.pick(&[0, 0, 2, 3]),
+        trips: *dice.pick(&[0, 0, 1, 2]),
         coalesce: dice.percent(60),
     }
 }
