@@ -124,16 +124,21 @@ struct Seen {
     began_at: Timestamp,
     started_at: Timestamp,
     entries: u32,
+    /// Every place from which it has gone on again, and the newest of them.
+    marks: Vec<Entry>,
     rewound: Option<Entry>,
 }
 
 impl Seen {
-    fn of(run: &Run, entries: &[Entry]) -> Self {
+    /// How it is, after it was as `before` says.
+    fn of(run: &Run, entries: &[Entry], before: &Self) -> Self {
+        let marks = rewinds::all_rewound(entries);
         Self {
             began_at: run.began_at(),
             started_at: run.started_at,
             entries: entries.len() as u32,
-            rewound: rewinds::newest_rewound(entries).cloned(),
+            rewound: rewinds::newest_rewound(&marks, &before.marks, before.rewound.as_ref()),
+            marks,
         }
     }
 }

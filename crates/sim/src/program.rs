@@ -241,9 +241,9 @@ impl Machine {
         commands
     }
 
-    /// A turn ends: the code returns if it has come to its end, and all methods have that it waits for.
+    /// A turn ends: the code returns if it has come to its end, and all its methods have.
     pub fn end_turn(&mut self) -> Vec<Command> {
-        let rests = self.statements.is_empty() && self.waits.is_empty() && self.may_leave_methods();
+        let rests = self.statements.is_empty() && self.waits.is_empty() && self.methods.is_empty();
         if self.is_over() || !rests || !self.has_signals() {
             return Vec::new();
         }

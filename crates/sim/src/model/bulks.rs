@@ -117,7 +117,7 @@ impl Model {
         });
         for (key, run) in meant {
             let entries = self.history(key);
-            let rewound = super::rewinds::newest_rewound(&entries).is_some();
+            let rewound = !super::rewinds::all_rewound(&entries).is_empty();
             let has_it = match action {
                 Action::Cancel { .. } => run.cancelling,
                 Action::Terminate { .. } => false,
@@ -134,7 +134,7 @@ impl Model {
 
     /// What a run has had of a bulk operation was meant for it.
     pub(super) fn check_bulk_signals(&self, key: RunKey, run: &Run, entries: &[Entry]) -> Checked {
-        if run.generation.is_some() || super::rewinds::newest_rewound(entries).is_some() {
+        if run.generation.is_some() || !super::rewinds::all_rewound(entries).is_empty() {
             return Ok(());
         }
         for entry in entries {

@@ -310,9 +310,12 @@ impl Model {
             seen.started_at != run.started_at && seen.entries > 0,
             "an id was used again after its run was purged",
         );
-        let now_seen = Seen::of(&run, &entries);
-        let known = if now_seen.rewound.is_some() && (again || seen.rewound != now_seen.rewound) {
-            self.check_rewound(key, &run, &entries)?;
+        let before = if again { &Seen::default() } else { &seen };
+        let now_seen = Seen::of(&run, &entries, before);
+        let rewound = now_seen.rewound.as_ref();
+        let rewound = rewound.filter(|newest| again || seen.rewound.as_ref() != Some(newest));
+        let known = if let Some(newest) = rewound {
+            self.check_rewound(key, &run, &entries, newest)?;
             entries.len() as u32
         } else if again {
             0

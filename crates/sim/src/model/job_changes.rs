@@ -172,6 +172,9 @@ impl Model {
 
     /// What came of a call is what its end means.
     fn check_judged(&mut self, old: &Job, new: &Job, now: Timestamp) -> Checked {
+        // A batch may change a job several times; its end is what counts.
+        let newest = self.job(&new.new.destination, new.id);
+        let new = newest.as_ref().unwrap_or(new);
         let verdict = self
             .heard
             .end_of(new.id)

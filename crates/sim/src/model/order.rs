@@ -210,7 +210,7 @@ impl Model {
             if seen.began_at == run.began_at() {
                 seen.entries = run.entries.min(seen.entries);
             } else {
-                *seen = Seen::of(&run, &entries);
+                *seen = Seen::of(&run, &entries, &Seen::default());
                 self.order.run_came_back(key, &run, &entries);
             }
         }

@@ -100,10 +100,19 @@ fn remainder(entries: &[Entry], at: Option<CommandId>) -> Option<Vec<Entry>> {
     Some(left.map(|(_, entry)| entry.clone()).collect())
 }
 
-/// The newest place from which a run has gone on again.
-pub(super) fn newest_rewound(entries: &[Entry]) -> Option<&Entry> {
+/// Every place from which a run has gone on again.
+pub(super) fn all_rewound(entries: &[Entry]) -> Vec<Entry> {
     let rewound =
         |entry: &&Entry| matches!(entry, Entry::Notification(_, Notification::Rewound { .. }));
+    entries.iter().filter(rewound).cloned().collect()
+}
+
+/// The newest of the places from which a run has gone on again: one that is not among those `before`, or the `newest` of them.
+pub(super) fn newest_rewound(
+    marks: &[Entry],
+    before: &[Entry],
+    newest: Option<&Entry>,
+) -> Option<Entry> {
     let next = |entry: &&Entry| match entry {
         // Numbers grow, and times may not. A fork within the millisecond of a retry has the marks of both; its own is newer.
         Entry::Notification(at, Notification::Rewound { next, source, .. }) => {
@@ -111,15 +120,25 @@ pub(super) fn newest_rewound(entries: &[Entry]) -> Option<&Entry> {
         }
         _ => unreachable!("only these are looked at"),
     };
-    entries.iter().filter(rewound).max_by_key(next)
+    let fresh = marks.iter().filter(|mark| !before.contains(mark));
+    let known = newest.filter(|newest| marks.contains(newest));
+    fresh
+        .max_by_key(next)
+        .or(known)
+        .or_else(|| marks.iter().max_by_key(next))
+        .cloned()
 }
 
 impl Model {
     /// A history that goes on from an earlier place has, of what was before the cut and of what came in since, all.
-    pub(super) fn check_rewound(&mut self, key: RunKey, run: &Run, entries: &[Entry]) -> Checked {
-        let Some(Entry::Notification(_, Notification::Rewound { next, source, .. })) =
-            newest_rewound(entries)
-        else {
+    pub(super) fn check_rewound(
+        &mut self,
+        key: RunKey,
+        run: &Run,
+        entries: &[Entry],
+        newest: &Entry,
+    ) -> Checked {
+        let Entry::Notification(_, Notification::Rewound { next, source, .. }) = newest else {
             return Ok(());
         };
         self.leases.retain(|(run, _), _| *run != key);
@@ -157,7 +176,7 @@ impl Model {
                 _ => None,
             });
             if let Some(left) = remainder(before, *at)
-                && begins_with(entries, &left)
+                && begins_with(entries, newest, &left)
                 && used.max().unwrap_or(0) <= next.0
             {
                 return Ok(());
@@ -204,9 +223,8 @@ impl Model {
 }
 
 /// True if `entries`, but for the newest place that says it was rewound, begins with `left`.
-fn begins_with(entries: &[Entry], left: &[Entry]) -> bool {
-    let newest = newest_rewound(entries);
-    let place = newest.and_then(|newest| entries.iter().position(|entry| entry == newest));
+fn begins_with(entries: &[Entry], newest: &Entry, left: &[Entry]) -> bool {
+    let place = entries.iter().position(|entry| entry == newest);
     let rest = entries.iter().enumerate();
     let mut rest = rest
         .filter(|(index, _)| Some(*index) != place)

@@ -78,7 +78,7 @@ impl Setup {
             seed,
             shards: threads + dice.below(4) as u16,
             threads,
-            segment_kib: *dice.pick(&[64, 64, 128, 256]),
+            segment_kib: *dice.pick(&[128, 128, 128, 256]),
             checkpoint_kib: *dice.pick(&[2, 8, 32, 1_024]),
             retention_ms: *dice.pick(&[5_000, 60_000, 86_400_000, 86_400_000]),
             idle_runs_max: *dice.pick(&[0, 1, 1_000]),

@@ -1,6 +1,6 @@
 //! Methods of programs. One returns at once, one fails, one sleeps first; all others do not exist.
 
-use super::{Flavour, Machine};
+use super::Machine;
 use trunkline_core::entry::{Command, Outcome};
 use trunkline_core::failure::{Failure, FailureKind};
 use trunkline_core::ids::CommandId;
@@ -21,7 +21,7 @@ impl Machine {
         let outcome = match method.as_str() {
             "echo" => Outcome::Completed(input.clone()),
             "doze" if !self.cancelled => {
-                self.clock = self.clock.plus_ms(500 + u64::from(call) * 200);
+                self.clock = self.clock.plus_ms(1_500 + u64::from(call) * 200);
                 let command = self.claim();
                 self.methods.insert(call, command);
                 commands.push(Command::StartTimer {
@@ -34,12 +34,6 @@ impl Machine {
             _ => Outcome::Failed(Failure::new(FailureKind::Application, "NoMethod", "no")),
         };
         commands.push(Command::MethodReturned { call, outcome });
-    }
-
-    /// True if no method keeps the code from returning: half of the programs do not wait for those that have not returned.
-    pub(super) fn may_leave_methods(&self) -> bool {
-        let leaves = self.number.is_multiple_of(2) && !self.flavour.has(Flavour::AGAIN);
-        leaves || self.methods.is_empty()
     }
 
     /// The method that has slept returns.

@@ -13,6 +13,7 @@ use trunkline_core::entry::Outcome;
 use trunkline_core::ids::{JobId, Nonce, RunId, ShardId, destination_shard, schedule_shard};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{EgressOp, JobsOp, OnConflict, Op, RunFilter, Start};
+use trunkline_core::run::Run;
 
 /// The id of a run.
 pub(super) fn run_id(run: u8) -> RunId {
@@ -20,6 +21,14 @@ pub(super) fn run_id(run: u8) -> RunId {
 }
 
 impl World {
+    /// A run in the middle of a method, if there is one: it is the more interesting one to end. For some numbers there is none.
+    fn in_a_method(&self, number: u8) -> Option<RunId> {
+        let runs = self.model.runs();
+        let busy = |run: &Run| !run.status.is_final() && !run.open_methods.is_empty();
+        let mut busy = runs.into_iter().filter(|(_, run)| busy(run));
+        (!number.is_multiple_of(3)).then(|| busy.next().map(|(_, run)| run.id))?
+    }
+
     pub(super) fn ask_step(&mut self, step: Step) {
         let client =
             (mix(&[self.setup.seed, self.event_count, self.inputs]) % u64::from(CLIENTS)) as u8;
@@ -66,7 +75,7 @@ impl World {
                 reason,
             },
             Step::Terminate { run } => Op::Terminate {
-                run: run_id(run),
+                run: self.in_a_method(run).unwrap_or_else(|| run_id(run)),
                 reason,
             },
             Step::Pause { run } => Op::Pause { run: run_id(run) },

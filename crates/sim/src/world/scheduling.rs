@@ -78,7 +78,7 @@ fn name_of(name: u8) -> Name {
 
 fn schedule(name: u8, every: u8, overlap: u8, catch_up: u8, program: u16) -> Schedule {
     let when = When::Every {
-        every_ms: [5_000, 10_000, 30_000, 60_000][usize::from(every % 4)],
+        every_ms: [10_000, 10_000, 30_000, 60_000][usize::from(every % 4)],
         offset_ms: 0,
     };
     let action = Action {
