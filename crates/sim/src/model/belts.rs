@@ -44,7 +44,8 @@ impl Model {
         stuck
     }
 
-    /// True if a job waits, in the end, for itself: a dead letter was replayed behind it.
+    /// True if a job waits, in the end, for itself: a dead letter was replayed behind it, or the key of one that it waited for, and that has
+    /// gone, names another one behind it. The operators go by what the engine says that it waits for.
     fn is_in_circle(&self, job: &Job, jobs: &[Job]) -> bool {
         let (mut seen, mut open) = (BTreeSet::new(), vec![job]);
         while let Some(next) = open.pop() {
@@ -54,7 +55,12 @@ impl Model {
                     && other.lane_sequence < next.lane_sequence
             };
             let before = jobs.iter().filter(behind);
-            let waits_for = before.chain(self.prerequisites(next, jobs));
+            let is_said = |other: &&Job| {
+                let said = next.waits_for.iter().flatten();
+                next.released != Some(true) && said.into_iter().any(|id| *id == other.id)
+            };
+            let said = jobs.iter().filter(is_said);
+            let waits_for = before.chain(self.prerequisites(next, jobs)).chain(said);
             for other in waits_for {
                 if other.id == job.id {
                     return true;
