@@ -114,6 +114,15 @@ impl Model {
         })
     }
 
+    /// True if a call has ended that says so, of a job that nobody has cancelled: then its end may not have been heard any more.
+    fn is_certainly_paused(&self, name: &Name) -> bool {
+        self.heard.ends_at(name).any(|(id, end)| {
+            let job = self.job(name, id);
+            let job = job.filter(|job| job.state != JobState::Cancelled);
+            job.is_some_and(|job| meaning(end, &job.new.action) == Verdict::Pause)
+        })
+    }
+
     fn check_pause(
         &mut self,
         name: &Name,
@@ -135,7 +144,7 @@ impl Model {
             (false, true) if !by_verdict && !by_breaker && !by_operator => {
                 return broken("DESTINATION-PAUSED", format!("nobody wanted: {}", detail()));
             }
-            (_, false) if by_verdict && !by_operator => {
+            (_, false) if self.is_certainly_paused(name) && !by_operator => {
                 return broken("DESTINATION-PAUSED", format!("it goes on: {}", detail()));
             }
             _ => {}
