@@ -388,7 +388,8 @@ impl Clients {
         runs: &BTreeMap<RunId, trunkline_core::run::Run>,
     ) -> Checked {
         // A signal is known by its run's name: after that was forgotten, it may be sent to another.
-        for id in runs.keys().filter(|id| !model.book.may_be_purged(id)) {
+        let is_forgotten = |id: &RunId| model.forgets_soon() || model.book.may_be_purged(id);
+        for id in runs.keys().filter(|id| !is_forgotten(id)) {
             let mut earliest_end = u64::MAX;
             for entry in model.history(id.key()).iter().rev() {
                 let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry else {
