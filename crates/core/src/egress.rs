@@ -171,7 +171,8 @@ pub struct Job {
     /// The dead letter that it was first made of, with another body.
     #[n(12)]
     pub replay_of: Option<JobId>,
-    /// Its number among the jobs of its destination, if it is one of a batch.
+    /// Its number among the jobs of its destination, in the order of their acceptance. Rows of earlier builds have one only if
+    /// they are of a batch.
     #[n(13)]
     pub number: Option<u64>,
     /// The jobs that it waits for, because they are about objects that it depends on.

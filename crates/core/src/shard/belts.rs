@@ -152,6 +152,11 @@ fn place_of(job: &Job) -> Option<(&Name, u32, u64)> {
     Some((job.new.batch.as_ref()?, job.new.stage?, job.number?))
 }
 
+/// True if a job may have to wait for others.
+pub(super) fn may_wait(job: &Job) -> bool {
+    place_of(job).is_some() || job.waits_for.is_some()
+}
+
 fn has_failed(state: JobState) -> bool {
     matches!(state, JobState::Dead | JobState::Expired)
 }
@@ -181,7 +186,7 @@ impl Shard {
         }
         let mut waiting = None;
         for id in job.waits_for.iter().flatten() {
-            let Some(other) = self.newest_of(io, &job.new.destination, *id) else {
+            let Some(other) = self.awaited(io, job, *id) else {
                 continue;
             };
             let about = format!(
@@ -202,12 +207,17 @@ impl Shard {
         waiting
     }
 
-    /// A job, or the one that has taken its place.
-    fn newest_of(&self, io: &Io<'_>, destination: &Name, id: JobId) -> Option<Job> {
-        let mut job: Job = io.get(&self.keys.job(destination, id))?;
+    /// A job that another waits for, or the one that has taken its place. It has gone if its key names one that came later.
+    fn awaited(&self, io: &Io<'_>, waiting: &Job, id: JobId) -> Option<Job> {
+        let row = |id| io.get::<Job>(&self.keys.job(&waiting.new.destination, id));
+        let mut job = row(id)?;
+        let numbers = job.number.zip(waiting.number);
+        if numbers.is_some_and(|(its, own)| its > own) {
+            return None;
+        }
         for _ in 0..CHAIN_MAX {
             match job.superseded_by {
-                Some(next) if next != job.id => job = io.get(&self.keys.job(destination, next))?,
+                Some(next) if next != job.id => job = row(next)?,
                 _ => break,
             }
         }

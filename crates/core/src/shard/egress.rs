@@ -5,6 +5,7 @@
 //! Jobs are read from their rows when they leave, so that a backlog costs little memory.
 
 use super::Shard;
+use super::belts::may_wait;
 use super::destination::DestinationRow;
 use super::destination::{Target, unconfigured};
 use super::feed::cut;
@@ -252,7 +253,7 @@ impl Shard {
             self.feed_job(name, id, &Mark::JobExpired);
             return true;
         }
-        if job.number.is_some() || job.waits_for.is_some() {
+        if may_wait(&job) {
             let target = self.egress.targets.get(name).expect("seen above");
             if let Some((_, other)) = self.obstacle(io, target, &job) {
                 let target = self.egress.targets.get_mut(name).expect("seen above");

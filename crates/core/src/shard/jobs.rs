@@ -138,9 +138,7 @@ impl Shard {
         job.source = source.cloned();
         // The clock may have been set back since then.
         job.object_since = superfluous.since.map(|since| since.min(io.now));
-        if job.new.batch.is_some() && job.new.stage.is_some() {
-            job.number = Some(target.row.accepted);
-        }
+        job.number = Some(target.row.accepted);
         if job.new.depends_on.is_some() {
             let mut awaited = target.prerequisites(&job.new);
             // What it makes superfluous it does not wait for.

@@ -44,24 +44,12 @@ impl Model {
         stuck
     }
 
-    /// True if a job waits, in the end, for itself: a dead letter was replayed behind it, or the key of one that it waited for, and that has
-    /// gone, names another one behind it. The operators go by what the engine says that it waits for.
+    /// True if a job waits, in the end, for itself: a dead letter that it waits for was replayed behind it.
     fn is_in_circle(&self, job: &Job, jobs: &[Job]) -> bool {
         let (mut seen, mut open) = (BTreeSet::new(), vec![job]);
         while let Some(next) = open.pop() {
-            let behind = |other: &&Job| {
-                other.state.is_waiting()
-                    && other.new.lane == next.new.lane
-                    && other.lane_sequence < next.lane_sequence
-            };
-            let before = jobs.iter().filter(behind);
-            let is_said = |other: &&Job| {
-                let said = next.waits_for.iter().flatten();
-                next.released != Some(true) && said.into_iter().any(|id| *id == other.id)
-            };
-            let said = jobs.iter().filter(is_said);
-            let waits_for = before.chain(self.prerequisites(next, jobs)).chain(said);
-            for other in waits_for {
+            let ahead = jobs.iter().filter(|other| stands_before(other, next));
+            for other in ahead.chain(self.prerequisites(next, jobs)) {
                 if other.id == job.id {
                     return true;
                 }
@@ -144,11 +132,7 @@ impl Model {
         let belted = waiting().filter(|job| is_belted(job) && job.ready_at <= now);
         for job in belted {
             let of = self.jobs_of(&job.new.destination);
-            let is_first = !of.iter().any(|other| {
-                other.state.is_waiting()
-                    && other.new.lane == job.new.lane
-                    && other.lane_sequence < job.lane_sequence
-            });
+            let is_first = !of.iter().any(|other| stands_before(other, job));
             let waits_for = if is_first {
                 self.prerequisites(job, &of)
             } else {
@@ -184,6 +168,13 @@ fn is_belted(job: &Job) -> bool {
     let depends = job.new.depends_on.as_ref();
     job.new.batch.is_some() && job.new.stage.is_some()
         || depends.is_some_and(|objects| !objects.is_empty())
+}
+
+/// True if a job of the same destination waits further ahead in the lane of another.
+fn stands_before(job: &Job, other: &Job) -> bool {
+    job.state.is_waiting()
+        && job.new.lane == other.new.lane
+        && job.lane_sequence < other.lane_sequence
 }
 
 /// True if somebody has to decide about it.

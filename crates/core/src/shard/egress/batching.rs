@@ -11,6 +11,7 @@ use crate::ids::{JobId, PeerId, Token};
 use crate::io::Io;
 use crate::payload::Name;
 use crate::shard::Shard;
+use crate::shard::belts::may_wait;
 use crate::time::Timestamp;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -78,8 +79,7 @@ impl Shard {
             if !same || late || with_it > *body_bytes_max {
                 continue;
             }
-            let waits = job.number.is_some() || job.waits_for.is_some();
-            if waits && self.obstacle(io, target, &job).is_some() {
+            if may_wait(&job) && self.obstacle(io, target, &job).is_some() {
                 continue;
             }
             bytes = with_it;

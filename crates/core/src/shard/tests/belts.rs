@@ -300,3 +300,27 @@ fn a_job_that_waits_for_an_expired_one_goes_when_that_is_forgotten() {
     world.pass(25 * 3_600_000);
     assert_eq!(ids(&leaving(&mut world)).first(), Some(&3));
 }
+
+#[test]
+fn a_job_does_not_wait_for_the_namesake_of_one_that_has_gone() {
+    let mut world = World::new();
+    let paused = |paused| Destination { paused, ..shop() };
+    put(&mut world, paused(true));
+    let about = || NewJob {
+        object_ids: vec![Name::from("x")],
+        ..new_job("a")
+    };
+    create(&mut world, vec![(1, about()), (2, depending("a", "x"))]);
+    world.ask(cancel(1));
+    world.pass(25 * 3_600_000);
+    create(&mut world, vec![(1, about()), (3, depending("b", "x"))]);
+    world.crash();
+    put(&mut world, paused(false));
+    let sent = leaving(&mut world);
+    assert_eq!(ids(&sent), [2], "the first of its lane, and 3 waits for 1");
+    world.delivered(&sent[0].1, 200);
+    let sent = leaving(&mut world);
+    assert_eq!(ids(&sent), [1]);
+    world.delivered(&sent[0].1, 200);
+    assert_eq!(ids(&leaving(&mut world)), [3]);
+}
