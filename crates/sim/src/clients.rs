@@ -279,9 +279,8 @@ impl Clients {
             .returns
             .entry((call.run.clone(), call.nonce))
             .or_insert_with(|| outcome.clone());
-        let book = &model.book;
         let may_differ =
-            book.may_be_purged(&call.run) || book.may_be_retried(&call.run) || model.forgets_soon();
+            model.was_forgotten(call.run.key()) || model.book.may_be_retried(&call.run);
         if *known == *outcome || may_differ {
             return Ok(());
         }
@@ -318,24 +317,25 @@ impl Clients {
             .collect();
         let jobs: BTreeMap<_, _> = model.jobs().into_iter().map(|job| (job.id, job)).collect();
         let mut histories: BTreeMap<RunId, Vec<Entry>> = BTreeMap::new();
-        // Within retention everything must be there; beyond it, it may be gone, and its id used again.
-        let forgetful = retention_ms < 3_600_000;
+        // Within retention every job must be there; beyond it, it may be gone, and its id used again.
+        let jobs_go = retention_ms < 3_600_000;
         let mut first = None;
         self.facts.retain(|fact| {
-            let forgetful = forgetful
-                || match fact {
-                    Fact::Ended(id, RunStatus::Failed, _) | Fact::Called(id, ..) => {
-                        model.book.may_be_purged(id) || model.book.may_be_retried(id)
-                    }
-                    Fact::Started(id, _)
-                    | Fact::Signalled(id, _)
-                    | Fact::Cancelling(id)
-                    | Fact::Ended(id, ..) => model.book.may_be_purged(id),
-                    Fact::Answered(task, _) => model.run(task.run).is_none_or(|run| {
-                        model.book.may_be_purged(&run.id) || model.book.may_be_retried(&run.id)
-                    }),
-                    Fact::Shipped(_) | Fact::Dropped(_) | Fact::Released(_) => false,
-                };
+            let retried = |id: &RunId| model.book.may_be_retried(id);
+            let forgetful = match fact {
+                Fact::Ended(id, RunStatus::Failed, _) | Fact::Called(id, ..) => {
+                    model.was_forgotten(id.key()) || retried(id)
+                }
+                Fact::Started(id, _)
+                | Fact::Signalled(id, _)
+                | Fact::Cancelling(id)
+                | Fact::Ended(id, ..) => model.was_forgotten(id.key()),
+                Fact::Answered(task, _) => {
+                    model.was_forgotten(task.run)
+                        || model.run(task.run).is_some_and(|run| retried(&run.id))
+                }
+                Fact::Shipped(_) | Fact::Dropped(_) | Fact::Released(_) => jobs_go,
+            };
             let holds = match fact {
                 Fact::Started(id, input) => runs.get(id).map(|run| {
                     if run.generation.is_some() {
@@ -388,8 +388,7 @@ impl Clients {
         runs: &BTreeMap<RunId, trunkline_core::run::Run>,
     ) -> Checked {
         // A signal is known by its run's name: after that was forgotten, it may be sent to another.
-        let is_forgotten = |id: &RunId| model.forgets_soon() || model.book.may_be_purged(id);
-        for id in runs.keys().filter(|id| !is_forgotten(id)) {
+        for id in runs.keys().filter(|id| !model.was_forgotten(id.key())) {
             let mut earliest_end = u64::MAX;
             for entry in model.history(id.key()).iter().rev() {
                 let Entry::Notification(_, Notification::Signal { nonce, .. }) = entry else {

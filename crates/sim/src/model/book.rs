@@ -13,8 +13,8 @@ use trunkline_core::run::Run;
 pub struct Book {
     /// Inputs with which each run was started.
     pub starts: BTreeMap<RunId, BTreeSet<Vec<u8>>>,
-    /// Signals by run and nonce.
-    pub signals: BTreeMap<(RunId, u128), Payload>,
+    /// Signals by run and nonce. Code whose turn was refused may ask for another one in its place.
+    pub signals: BTreeMap<(RunId, u128), BTreeSet<Vec<u8>>>,
     /// Runs that somebody asked to end.
     pub terminated: BTreeSet<RunId>,
     /// Results that workers have reported, by run and command: each names the token of its attempt.
@@ -30,7 +30,7 @@ pub struct Book {
     /// What becomes of each child, for everybody who has asked for one of that name.
     pub children: BTreeMap<RunId, BTreeSet<Fate>>,
     /// Signals that runs have sent to all with a tag, by nonce: workflow and value.
-    pub tagged: BTreeMap<u128, (Name, Payload)>,
+    pub tagged: BTreeMap<u128, BTreeSet<(Name, Vec<u8>)>>,
     /// Calls of methods by clients: nonce and method.
     pub calls: BTreeSet<(u128, Name)>,
     /// Inputs of the runs that schedules start.
@@ -92,8 +92,7 @@ impl Book {
                 payload,
                 ..
             } => {
-                let signal = (run.clone(), nonce(*command));
-                self.signals.insert(signal, payload.clone());
+                self.signalled(run, nonce(*command), payload);
             }
             Command::SignalTagged {
                 command,
@@ -101,8 +100,8 @@ impl Book {
                 payload,
                 ..
             } => {
-                let signal = (workflow.clone(), payload.clone());
-                self.tagged.insert(nonce(*command), signal);
+                let signals = self.tagged.entry(nonce(*command)).or_default();
+                signals.insert((workflow.clone(), payload.to_vec()));
             }
             Command::StartChild {
                 run,
@@ -122,6 +121,12 @@ impl Book {
             }
             _ => {}
         }
+    }
+
+    /// Somebody sends a signal.
+    pub fn signalled(&mut self, run: &RunId, nonce: u128, payload: &Payload) {
+        let signals = self.signals.entry((run.clone(), nonce)).or_default();
+        signals.insert(payload.to_vec());
     }
 
     /// Somebody asks for a fork.
@@ -182,26 +187,24 @@ impl Book {
         })
     }
 
-    /// What a signal with this nonce to one of these runs says; nothing if nobody has sent it.
+    /// True if somebody has sent this signal to one of these runs.
     #[must_use]
-    pub fn signal(&self, runs: &BTreeSet<RunId>, nonce: u128) -> Option<&Payload> {
-        let of_run = |run: &RunId| self.signals.get(&(run.clone(), nonce));
+    pub fn has_sent(&self, runs: &BTreeSet<RunId>, nonce: u128, payload: &Payload) -> bool {
+        let of_run = |run: &RunId| {
+            let signals = self.signals.get(&(run.clone(), nonce));
+            signals.is_some_and(|known| known.contains(&payload[..]))
+        };
         let of_bulk = || {
-            let (bulk, payload) = self.bulk_of_signal(nonce)?;
+            let (bulk, sent) = self.bulk_of_signal(nonce)?;
             let (filter, _) = bulk.of_runs()?;
             let meant = |run: &RunId| may_be_meant(filter, run);
-            runs.iter().any(meant).then_some(payload)
+            Some(sent == payload && runs.iter().any(meant))
         };
-        let of_tagged = || {
-            let (workflow, payload) = self.tagged.get(&nonce)?;
-            runs.iter()
-                .any(|run| run.workflow == *workflow)
-                .then_some(payload)
+        let of_tagged = |run: &RunId| {
+            let signals = self.tagged.get(&nonce);
+            signals.is_some_and(|known| known.contains(&(run.workflow.clone(), payload.to_vec())))
         };
-        runs.iter()
-            .find_map(of_run)
-            .or_else(of_bulk)
-            .or_else(of_tagged)
+        runs.iter().any(of_run) || of_bulk() == Some(true) || runs.iter().any(of_tagged)
     }
 
     /// True if somebody has asked for the run with this input.

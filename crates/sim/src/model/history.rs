@@ -163,8 +163,7 @@ impl Reading {
                 Some(_) => Ok(()),
             },
             Notification::Signal { payload, nonce, .. } => {
-                let sent = book.signal(lineage, nonce.0);
-                if sent != Some(payload) {
+                if !book.has_sent(lineage, nonce.0, payload) {
                     let detail = format!("{} has a signal that nobody sent: {nonce}", run.id);
                     return broken("SIGNAL-SENT", detail);
                 }
@@ -443,6 +442,7 @@ impl Model {
         };
         let old: Run = decode(old);
         let Some(new) = new else {
+            self.order.run_forgotten(old.id.key());
             let over = old
                 .finished_at
                 .is_some_and(|at| at.plus_ms(self.retention_ms) <= now);

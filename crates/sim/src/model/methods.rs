@@ -77,12 +77,6 @@ impl Model {
         broken("QUERY-STATE", detail)
     }
 
-    /// True if what has ended goes before a world is over.
-    #[must_use]
-    pub fn forgets_soon(&self) -> bool {
-        self.retention_ms < 3_600_000
-    }
-
     /// The nonce of a call, as the history of its run has it.
     #[must_use]
     pub fn call_at(&self, run: &RunId, call: u32) -> Option<Nonce> {

@@ -16,6 +16,8 @@ pub(super) struct Order {
     batch: u64,
     /// Each run, as it was started then.
     runs: BTreeMap<RunKey, (Timestamp, u64)>,
+    /// Runs that were forgotten. Their names may since belong to others.
+    forgotten: BTreeSet<RunKey>,
     /// Signals by tag.
     tagged: BTreeMap<(RunKey, CommandId), u64>,
     /// A shard's part of each bulk operation.
@@ -158,6 +160,11 @@ impl Order {
         }
     }
 
+    /// A run is forgotten.
+    pub(super) fn run_forgotten(&mut self, key: RunKey) {
+        self.forgotten.insert(key);
+    }
+
     /// A run is there again that a crash has brought back: it is new to what comes, and nothing is known of what it has sent.
     fn run_came_back(&mut self, key: RunKey, run: &Run, entries: &[Entry]) {
         self.runs.insert(key, (run.started_at, self.batch));
@@ -196,6 +203,12 @@ impl JobNote {
 }
 
 impl Model {
+    /// True if a run of this name was forgotten: what was sent to it may have gone to different ones.
+    #[must_use]
+    pub fn was_forgotten(&self, run: RunKey) -> bool {
+        self.order.forgotten.contains(&run)
+    }
+
     /// What was seen of the runs, after a crash: of those that are left, and of those that it has brought back.
     pub(super) fn recover_seen(&mut self) {
         self.order.next_batch();

@@ -195,7 +195,7 @@ pub(super) fn write_down(op: &Op, book: &mut Book) {
             nonce,
             ..
         } => {
-            book.signals.insert((run.clone(), nonce.0), payload.clone());
+            book.signalled(run, nonce.0, payload);
         }
         Op::Terminate { run, .. } => {
             book.terminated.insert(run.clone());
