@@ -5,7 +5,7 @@ use super::asking::run_id;
 use crate::dice::mix;
 use crate::plan::Step;
 use crate::program::WORKFLOWS;
-use trunkline_core::ids::{CommandId, Nonce, RunId, ShardId};
+use trunkline_core::ids::{CommandId, Nonce, RunId, ShardId, destination_shard};
 use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{Action, Bulk, OnConflict, Op, RunFilter, Start, Work};
 use trunkline_core::run::RunStatus;
@@ -30,31 +30,39 @@ impl World {
                 which,
                 rate,
             } => {
-                let bulk = bulk(id, action, which, rate);
-                for shard in (0..self.setup.shards).map(ShardId) {
-                    let expected = self.model.count_fitting(shard, &bulk);
-                    let bulk = bulk.clone();
-                    self.ask_at(
-                        client,
-                        shard,
-                        Op::BulkStart {
-                            bulk: Box::new(bulk),
-                            expected,
-                        },
-                        false,
-                    );
-                }
+                self.begin_bulk(client, &bulk(id, action, which, rate));
             }
-            Step::StopBulk { id } => {
-                let id = bulk_id(id);
-                for shard in (0..self.setup.shards).map(ShardId) {
-                    let id = id.clone();
-                    self.ask_at(client, shard, Op::BulkCancel { id }, false);
-                }
-            }
+            Step::StopBulk { id } => self.stop_bulk(client, &bulk_id(id)),
             _ => return false,
         }
         true
+    }
+
+    /// Begins a bulk operation, as the engine does: it asks all shards, or the one of the destination if there is only one.
+    pub(super) fn begin_bulk(&mut self, client: u8, bulk: &Bulk) {
+        let shards = self.setup.shards;
+        let only = match &bulk.work {
+            Work::Jobs(work) => work.filter.destination.as_ref(),
+            Work::Runs { .. } => None,
+        };
+        let only = only.map(|name| destination_shard(name, shards));
+        for shard in (0..shards).map(ShardId) {
+            if only.is_none_or(|only| only == shard) {
+                let start = Op::BulkStart {
+                    expected: self.model.count_fitting(shard, bulk),
+                    bulk: Box::new(bulk.clone()),
+                };
+                self.ask_at(client, shard, start, false);
+            }
+        }
+    }
+
+    /// Stops a bulk operation in all shards.
+    pub(super) fn stop_bulk(&mut self, client: u8, id: &Name) {
+        for shard in (0..self.setup.shards).map(ShardId) {
+            let id = id.clone();
+            self.ask_at(client, shard, Op::BulkCancel { id }, false);
+        }
     }
 
     /// The run with this place among those that have failed.

@@ -5,7 +5,6 @@ use crate::clients::destination;
 use crate::plan::Step;
 use crate::program::{DESTINATIONS, LANES};
 use trunkline_core::egress::{Breaker, Coalesce, HeadOfLine, JobState};
-use trunkline_core::ids::{ShardId, destination_shard};
 use trunkline_core::payload::Name;
 use trunkline_core::peer::{
     Backlog, Bulk, EgressOp, JobAction, JobFilter, JobWork, JobsOp, Op, WhichJobs, Work,
@@ -64,15 +63,11 @@ impl World {
                 which,
                 rate,
             } => {
-                self.bulk_jobs(client, &bulk_of_jobs(id, action, which, rate));
+                self.begin_bulk(client, &bulk_of_jobs(id, action, which, rate));
                 None
             }
             Step::StopBulkJobs { id } => {
-                let id = Name::from(format!("jobs-{id}"));
-                for shard in (0..self.setup.shards).map(ShardId) {
-                    let id = id.clone();
-                    self.ask_at(client, shard, Op::BulkCancel { id }, false);
-                }
+                self.stop_bulk(client, &Name::from(format!("jobs-{id}")));
                 None
             }
             _ => return false,
@@ -81,31 +76,6 @@ impl World {
             self.ask(client, op, false);
         }
         true
-    }
-
-    /// The engine asks all shards, or the one of the destination if there is only one.
-    fn bulk_jobs(&mut self, client: u8, bulk: &Bulk) {
-        let Work::Jobs(work) = &bulk.work else {
-            return;
-        };
-        let shards = self.setup.shards;
-        let only = work.filter.destination.as_ref();
-        let only = only.map(|name| destination_shard(name, shards));
-        for shard in (0..shards).map(ShardId) {
-            if only.is_none_or(|only| only == shard) {
-                let expected = self.model.count_fitting(shard, bulk);
-                let bulk = bulk.clone();
-                self.ask_at(
-                    client,
-                    shard,
-                    Op::BulkStart {
-                        bulk: Box::new(bulk),
-                        expected,
-                    },
-                    false,
-                );
-            }
-        }
     }
 
     /// Operators let go what stands still: destinations that are paused, breakers that they opened, lanes behind a job that
