@@ -3,12 +3,8 @@
 //! How far the others fall behind is measured, and no timing decides. What decides are the connector's own records: everything arrives
 //! in order, once, and nothing arrives where nobody answers.
 
-use super::beside::{arrive, destination, job, name};
+use super::bed::{Bed, arrive, expected, job, name};
 use super::connector::{BadConnector, Temper};
-use super::lane_name;
-use super::records::Expected;
-use crate::server::Server;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -67,23 +63,17 @@ impl Outage {
     /// # Panics
     /// If nothing moves any more.
     pub async fn run(self, program: &Path, folder: &Path) -> Course {
-        std::fs::create_dir_all(folder).expect("the folder can be made");
-        let connector = BadConnector::new(Temper {
+        let temper = Temper {
             seed: 1,
             failing_percent: 0,
             dropping_percent: 0,
             patience_at: &[],
-        });
-        let url = connector.listen().await;
-        let mut server = Server::new(program, &folder.join("data"));
-        server.start();
-        let client = Client::connect(server.url().as_str()).await;
-        let client = client.expect("a server that listens takes connections");
-        for number in 0..self.destinations {
-            let destination = Box::new(destination(number, &url));
-            let put = client.request(Op::PutDestination { destination }).await;
-            put.expect("the destination is fine");
-        }
+        };
+        let Bed {
+            connector,
+            mut server,
+            client,
+        } = Bed::make(program, folder, temper, self.destinations).await;
         let mut stream = Stream {
             outage: self,
             client,
@@ -116,32 +106,13 @@ impl Outage {
             arrive(&connector, number..number + 1, due, &mut server).await;
         }
         for (number, created) in (0..).zip(&stream.created) {
-            let seen = connector.records().seen.get(&name(number)).cloned();
-            let (_, found) = seen
-                .unwrap_or_default()
-                .judge(&self.expected(number, *created));
-            let found = found
-                .into_iter()
-                .map(|found| format!("{}: {found}", name(number)));
+            // Lane after lane in turn, so the first ones have one more.
+            let of = |lane| created / self.lanes + u64::from(lane < created % self.lanes);
+            let due = expected(number, (0..self.lanes).map(of));
+            let (_, found) = connector.records().judge(&name(number), &due);
             course.violations.extend(found);
         }
         course
-    }
-
-    fn expected(self, number: u64, created: u64) -> Expected {
-        // Lane after lane in turn, so the first ones have one more.
-        let of = |lane| created / self.lanes + u64::from(lane < created % self.lanes);
-        Expected {
-            lanes: (0..self.lanes)
-                .map(|lane| (lane_name(lane), of(lane)))
-                .collect::<BTreeMap<_, _>>(),
-            per_second: 1_000_000,
-            burst: 1_000_000,
-            concurrency: 16,
-            // An answer that takes half a second is none to the first one's calls.
-            told_twice_max: if number == 0 { u64::MAX } else { 0 },
-            kills: Vec::new(),
-        }
     }
 }
 
@@ -192,8 +163,7 @@ impl Stream<'_> {
             *created / self.outage.lanes + 1,
         );
         *created += 1;
-        let id = u128::from(number) << 96 | u128::from(lane) << 48 | u128::from(place);
-        (JobId(id), job(number, lane, place))
+        job(number, lane, place)
     }
 
     /// Jobs created for the others, and arrived there.

@@ -136,6 +136,24 @@ impl Records {
     }
 }
 
+impl Records {
+    /// What they say of a destination in numbers, and everything that is not as promised.
+    #[must_use]
+    pub fn judge(&self, destination: &str, expected: &Expected) -> (Tally, Vec<String>) {
+        let (tally, wrong) = match self.seen.get(destination) {
+            Some(seen) => seen.judge(expected),
+            None => Seen::default().judge(expected),
+        };
+        let wrong = wrong.into_iter();
+        (
+            tally,
+            wrong
+                .map(|wrong| format!("{destination}: {wrong}"))
+                .collect(),
+        )
+    }
+}
+
 impl Seen {
     /// What the records say in numbers, and everything that is not as promised.
     #[must_use]

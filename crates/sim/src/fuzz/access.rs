@@ -1,11 +1,10 @@
 //! What says who may do what, and what opens a destination: rows, key files, tokens, and the bodies that change them.
 
-use serde::de::DeserializeOwned;
+use super::targets::read;
 use trunkline_api::access::{CreateToken, PutTenant, RemoveTenant};
 use trunkline_api::credential::{PutCredential, RotateKeys, TestCredential};
 use trunkline_api::egress::bulk::{EnableDestination, ReplayJob};
 use trunkline_api::egress::limiter::PutLimiter;
-use trunkline_api::json;
 use trunkline_engine::vault::{ApiToken, Credential, KeyRing, Secret, WebhookKey};
 use trunkline_engine::{TenantRecord, TenantStage, TokenRecord};
 
@@ -36,9 +35,6 @@ pub(super) fn decode(input: &[u8]) {
 }
 
 fn bodies(input: &[u8]) {
-    fn read<T: DeserializeOwned>(input: &[u8]) -> Option<T> {
-        json::parse(input).ok()
-    }
     if let Some(body) = read::<PutLimiter>(input) {
         let _ = body.into_limiter("shop");
     }

@@ -150,11 +150,13 @@ fn protocol(input: &[u8]) {
     }
 }
 
+/// A request's body, if it is one.
+pub(super) fn read<T: DeserializeOwned>(input: &[u8]) -> Option<T> {
+    json::parse(input).ok()
+}
+
 /// The bodies of requests, with what becomes of them.
 fn bodies(input: &[u8]) {
-    fn read<T: DeserializeOwned>(input: &[u8]) -> Option<T> {
-        json::parse(input).ok()
-    }
     if let Some(body) = read::<StartRun>(input) {
         let _ = body.into_start("order", Nonce(1));
     }
