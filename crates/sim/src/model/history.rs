@@ -43,8 +43,8 @@ pub struct Reading {
     results: Vec<(u32, CommandId, Option<Token>)>,
     /// Jobs asked for.
     pub jobs: Vec<(CommandId, Name, Name)>,
-    /// True if it says where the history of the run that it was forked from ends.
-    pub is_cut_from_another: bool,
+    /// The first number that is not of the run that it was forked from, if it says so.
+    pub own_from: Option<CommandId>,
 }
 
 impl Reading {
@@ -81,7 +81,7 @@ impl Reading {
             finish: None,
             results: Vec::new(),
             jobs: Vec::new(),
-            is_cut_from_another: false,
+            own_from: None,
         };
         let mut expected = std::collections::VecDeque::new();
         for (index, entry) in entries.iter().enumerate() {
@@ -116,6 +116,10 @@ impl Reading {
                 }
             }
         }
+        // What was shipped before the cut, the source has shipped. It may stand behind what says so.
+        let own_from = reading.own_from;
+        let is_own = |command: CommandId| own_from.is_none_or(|first| command >= first);
+        reading.jobs.retain(|(command, ..)| is_own(*command));
         if expected.is_empty() {
             Ok(reading)
         } else {
@@ -209,11 +213,11 @@ impl Reading {
                 broken("CHILD-ONCE", format!("{} {command:?} has ended", run.id))
             }
             Notification::Rewound {
-                source: Some(_), ..
+                next,
+                source: Some(_),
+                ..
             } => {
-                // What was shipped before the cut, the source has shipped.
-                self.jobs.clear();
-                self.is_cut_from_another = true;
+                self.own_from = self.own_from.max(Some(*next));
                 Ok(())
             }
             Notification::CancelRequested { .. } => {

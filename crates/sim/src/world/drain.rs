@@ -152,7 +152,7 @@ impl World {
             let reading = Reading::of(&run, &self.model.history(key), &self.model.book)?;
             // A fork that was retried from before its fork does not say any more where its source's history ends.
             let is_of_source = |command: CommandId| {
-                !reading.is_cut_from_another && self.model.book.has_source_shipped(&run.id, command)
+                reading.own_from.is_none() && self.model.book.has_source_shipped(&run.id, command)
             };
             for (command, destination, _) in &reading.jobs {
                 let id = JobId::of_command(key, run.began_at().0, *command);

@@ -39,6 +39,10 @@ const REGRESSIONS: &[u64] = &[
     1_795_307_626_084_220,
     // A run that was retried heard the answer to what the retry had cut away.
     1_795_308_531_957_033,
+    // A turn that was refused had asked for another signal.
+    1_795_314_063_691_627,
+    // A fork was cut behind a first turn that had played the start alone.
+    1_795_315_180_184_227,
 ];
 
 fn hold(seed: u64) {
