@@ -224,6 +224,22 @@ impl Shard {
         Some(job)
     }
 
+    /// True if what waits for this job, a dead letter that was corrected, waits in its place for a correction that has not ended.
+    pub(super) fn stands_for_another(&self, io: &Io<'_>, job: &Job) -> bool {
+        let mut next = job.superseded_by;
+        for _ in 0..CHAIN_MAX {
+            let correction = next.and_then(|id| io.get(&self.keys.job(&job.new.destination, id)));
+            let Some(correction) = correction.filter(|job: &Job| job.replay_of.is_some()) else {
+                return false;
+            };
+            if !correction.state.expires() {
+                return true;
+            }
+            next = correction.superseded_by;
+        }
+        false
+    }
+
     /// Sets the first job of a lane aside, until what it waits for has changed.
     pub(super) fn set_aside(target: &mut Target, job: &Job, waits_for: Option<JobId>) {
         target.queue.set_aside(job.id);

@@ -110,6 +110,13 @@ impl Shard {
                 self.purge(io, run_of_key(&key).expect("a run's key"));
             } else {
                 let job = io.get::<Job>(&key);
+                if job
+                    .as_ref()
+                    .is_some_and(|job| self.stands_for_another(io, job))
+                {
+                    // Once that has ended, another pass is due.
+                    continue;
+                }
                 if let Some(job) = &job {
                     self.part_with_job(io, job);
                 }

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::egress::{Destination, HeadOfLine, JobState, NewJob, ObjectRef};
 use crate::ids::JobId;
 use crate::payload::Name;
-use crate::peer::{EgressOp, Op, Reply, WhichJobs};
+use crate::peer::{EgressOp, JobsOp, Op, Reply, WhichJobs};
 use crate::time::Timestamp;
 use std::string::String;
 use std::vec;
@@ -323,4 +323,43 @@ fn a_job_does_not_wait_for_the_namesake_of_one_that_has_gone() {
     assert_eq!(ids(&sent), [1]);
     world.delivered(&sent[0].1, 200);
     assert_eq!(ids(&leaving(&mut world)), [3]);
+}
+
+#[test]
+fn what_waits_for_a_dead_letter_waits_for_its_correction_however_long_that_takes() {
+    let mut world = World::new();
+    let paused = |paused| Destination { paused, ..shop() };
+    put(&mut world, shop());
+    let about = NewJob {
+        object_ids: vec![Name::from("x")],
+        ..new_job("a")
+    };
+    create(&mut world, vec![(1, about)]);
+    let sent = leaving(&mut world);
+    world.delivered(&sent[0].1, 422);
+    put(&mut world, paused(true));
+    create(&mut world, vec![(2, depending("b", "x"))]);
+    let correct = JobsOp::Correct {
+        destination: Name::from("shop"),
+        job: JobId(1),
+        id: JobId(10),
+        body: json("{}"),
+    };
+    assert_eq!(world.ask(Op::Jobs(correct)), Some(Ok(Reply::Done)));
+    world.pass(25 * 3_600_000);
+    put(&mut world, paused(false));
+    let sent = leaving(&mut world);
+    assert_eq!(ids(&sent), [10], "2 waits for it");
+    world.delivered(&sent[0].1, 200);
+    let sent = leaving(&mut world);
+    assert_eq!(ids(&sent), [2]);
+    world.delivered(&sent[0].1, 200);
+    world.pass(25 * 3_600_000);
+    for id in [1, 2, 10] {
+        let gone = Op::DescribeJob {
+            destination: Name::from("shop"),
+            job: JobId(id),
+        };
+        assert!(matches!(world.ask(gone), Some(Err(_))), "{id} has gone");
+    }
 }
