@@ -117,6 +117,14 @@ mutants! {
     SupersededUnderWay "superseded-while-under-way",
     /// A creation that was sent before a restart cancels out with its deletion.
     SentCancelsOut "sent-creation-cancels-out",
+    /// A call to a connector carries one job more than it takes.
+    BatchOverfull "batch-overfull",
+    /// A job that shares another's call does not wait for what it depends on.
+    RiderImpatient "rider-does-not-wait",
+    /// What waits for a dead letter does not wait for the job that has taken its place.
+    CorrectionIgnored "correction-not-waited-for",
+    /// A dead letter that was corrected goes though others wait for its correction.
+    CorrectedGoes "corrected-letter-goes-early",
     /// A job leaves though its time is over.
     ExpiryIgnored "expired-job-leaves",
     /// A bulk operation on jobs that is under way when a shard is opened passes over the rest of them.

@@ -71,6 +71,8 @@ enum Fact {
     Dropped(JobId),
     /// The job does not wait for others, if it waits at all.
     Released(JobId),
+    /// The other job has taken the place of the dead letter.
+    Corrected(JobId, JobId),
 }
 
 impl Clients {
@@ -183,6 +185,9 @@ impl Clients {
             }
             (Op::CancelJob { job, .. }, Reply::Done) => {
                 self.facts.push(Fact::Dropped(*job));
+            }
+            (Op::Jobs(JobsOp::Correct { job, id, .. }), Reply::Done) => {
+                self.facts.push(Fact::Corrected(*job, *id));
             }
             (
                 Op::Egress(EgressOp::ReleaseJobs {
@@ -334,7 +339,10 @@ impl Clients {
                     model.was_forgotten(task.run)
                         || model.run(task.run).is_some_and(|run| retried(&run.id))
                 }
-                Fact::Shipped(_) | Fact::Dropped(_) | Fact::Released(_) => jobs_go,
+                Fact::Shipped(_)
+                | Fact::Dropped(_)
+                | Fact::Released(_)
+                | Fact::Corrected(..) => jobs_go,
             };
             let holds = match fact {
                 Fact::Started(id, input) => runs.get(id).map(|run| {
@@ -364,6 +372,9 @@ impl Clients {
                 Fact::Released(id) => jobs
                     .get(id)
                     .map(|job| job.released == Some(true) || !job.state.is_waiting()),
+                Fact::Corrected(id, by) => jobs
+                    .get(id)
+                    .map(|job| job.superseded_by == Some(*by) && jobs.contains_key(by)),
                 Fact::Dropped(id) => jobs.get(id).map(|job| job.state == JobState::Cancelled),
             };
             match holds {

@@ -7,7 +7,6 @@
 use crate::listener::Listener;
 use crate::marks::Marks;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use trunkline_core::effect::Effect;
 use trunkline_core::egress::Rate;
 use trunkline_core::entry::Entry;
 use trunkline_core::ids::{CommandId, JobId, Nonce, PeerId, RunId, RunKey, ShardId, Token};
@@ -415,21 +414,4 @@ fn apply(rows: &mut Rows, commit: &Commit) {
 #[must_use]
 pub fn decode<T: for<'b> minicbor::Decode<'b, ()>>(bytes: &[u8]) -> T {
     minicbor::decode(bytes).expect("a row of this kind")
-}
-
-/// The peer and token of what an effect hands out, if it does.
-fn token_of(effect: &Effect) -> Option<Token> {
-    use trunkline_core::peer::ToPeer;
-    match effect {
-        Effect::Tell {
-            message: ToPeer::Turn(turn),
-            ..
-        } => Some(turn.token),
-        Effect::Tell {
-            message: ToPeer::Task(task),
-            ..
-        } => Some(task.token),
-        Effect::Deliver { token, .. } => Some(*token),
-        _ => None,
-    }
 }

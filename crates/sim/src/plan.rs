@@ -180,6 +180,17 @@ pub enum Step {
         trips: u8,
         coalesce: bool,
     },
+    /// An operator makes a destination a connector that takes so many jobs a call.
+    Connect {
+        destination: u8,
+        batch: u8,
+        attempts: u8,
+        concurrency: u8,
+        rate: u8,
+        coalesce: bool,
+    },
+    /// An operator puts a job with another body in the place of the dead letter with this place among those there are.
+    Correct { place: u8, key: u16 },
     /// An operator lets the lane go on that has this place among those that stand still.
     ReleaseLane { place: u8, give_up: bool },
     /// An operator opens or closes the breaker of a destination.

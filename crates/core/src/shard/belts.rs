@@ -217,7 +217,9 @@ impl Shard {
         }
         for _ in 0..CHAIN_MAX {
             match job.superseded_by {
-                Some(next) if next != job.id => job = row(next)?,
+                Some(next) if next != job.id && !mutant::is(Mutant::CorrectionIgnored) => {
+                    job = row(next)?;
+                }
                 _ => break,
             }
         }
@@ -233,7 +235,7 @@ impl Shard {
                 return false;
             };
             if !correction.state.expires() {
-                return true;
+                return !mutant::is(Mutant::CorrectedGoes);
             }
             next = correction.superseded_by;
         }

@@ -62,7 +62,7 @@ pub(super) fn check_refusal(op: &Op, rejection: &Rejection) -> Checked {
             matches!(rejection.code, Code::RunNotFound | Code::PropertyNotFound)
         }
         Op::CreateJobs { .. } => matches!(rejection.code, Code::DestinationNotFound),
-        Op::ReplayJob { .. } => matches!(
+        Op::ReplayJob { .. } | Op::Jobs(JobsOp::Correct { .. }) => matches!(
             rejection.code,
             Code::DestinationNotFound | Code::JobNotFound | Code::JobNotDead
         ),

@@ -140,6 +140,9 @@ impl Model {
             };
             if !waits_for.is_empty() {
                 self.marks.set("a job waited for its belt");
+                let corrects = waits_for.iter().any(|other| other.replay_of.is_some());
+                self.marks
+                    .set_if(corrects, "a job waited for a dead letter's correction");
                 let blocked = waits_for.iter().any(|other| has_failed(other));
                 self.marks
                     .set_if(blocked, "a job was blocked by one that failed");

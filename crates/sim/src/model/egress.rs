@@ -2,7 +2,8 @@
 
 use super::heard::Flying;
 use super::{Checked, Model, broken, decode};
-use trunkline_core::effect::Effect;
+use std::collections::BTreeSet;
+use trunkline_core::effect::{BatchItem, Effect};
 use trunkline_core::egress::{Destination, Job, JobState};
 use trunkline_core::ids::{ShardId, Token, destination_shard};
 use trunkline_core::payload::Name;
@@ -33,7 +34,20 @@ impl Model {
                 job,
                 attempt,
                 token,
-            } => self.check_delivery(destination, job, *attempt, *token, now),
+            } => {
+                if destination.connector.is_some() {
+                    return broken("BATCH", format!("a connector is called plainly: {job:?}"));
+                }
+                self.check_delivery(destination, job, (*attempt, *token, false), now)
+            }
+            Effect::DeliverBatch { destination, items } => {
+                self.check_batch(destination, items)?;
+                for (place, item) in items.iter().enumerate() {
+                    let call = (item.attempt, item.token, place > 0);
+                    self.check_delivery(destination, &item.job, call, now)?;
+                }
+                Ok(())
+            }
             Effect::Tell {
                 peer,
                 message: ToPeer::Task(task),
@@ -64,12 +78,39 @@ impl Model {
         }
     }
 
+    /// Jobs share a call that may.
+    fn check_batch(&mut self, destination: &Destination, items: &[BatchItem]) -> Checked {
+        let wrong = |what: &str| broken("BATCH", format!("{what}: {destination:?} {items:?}"));
+        let (Some(connector), Some(first)) = (&destination.connector, items.first()) else {
+            return wrong("no connector, or no job");
+        };
+        let lanes: BTreeSet<&Name> = items.iter().map(|item| &item.job.new.lane).collect();
+        if lanes.len() < items.len() {
+            return wrong("two of one lane");
+        }
+        let operation = |job: &Job| (job.new.action.clone(), job.new.object_type.clone());
+        if items
+            .iter()
+            .any(|item| operation(&item.job) != operation(&first.job))
+        {
+            return wrong("of several operations");
+        }
+        let bytes: usize = items.iter().map(|item| item.job.new.body.len()).sum();
+        let too_much = items.len() > 1 && bytes as u64 > connector.body_bytes_max;
+        if items.len() > connector.batch_max as usize || too_much {
+            return wrong("more than it takes");
+        }
+        let is_full = items.len() > 1 && items.len() == connector.batch_max as usize;
+        self.marks
+            .set_if(is_full, "a call to a connector carried all that it takes");
+        Ok(())
+    }
+
     fn check_delivery(
         &mut self,
         destination: &Destination,
         job: &Job,
-        attempt: u32,
-        token: Token,
+        (attempt, token, rides): (u32, Token, bool),
         now: Timestamp,
     ) -> Checked {
         let name = &destination.name;
@@ -138,12 +179,12 @@ impl Model {
             .is_some_and(|row| row.state == JobState::Pending)
         {
             self.flying
-                .insert(job.id, Flying::new(destination, token, now));
+                .insert(job.id, Flying::new(destination, token, rides, now));
         }
         let under_way = self
             .flying
             .values()
-            .filter(|flying| flying.destination == *name)
+            .filter(|flying| flying.destination == *name && !flying.rides)
             .count();
         if under_way > destination.concurrency as usize {
             return wrong("EGRESS-CONCURRENCY", &format!("{under_way} calls at once"));

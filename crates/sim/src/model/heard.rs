@@ -2,10 +2,10 @@
 
 use super::Model;
 use std::collections::{BTreeMap, VecDeque};
-use trunkline_core::egress::{Delivery, Destination, Job, Verdict};
+use trunkline_core::egress::{Delivery, Destination, ErrorClass, Job, Verdict};
 use trunkline_core::ids::{JobId, PeerId, ShardId, Token, destination_shard};
 use trunkline_core::input::Input;
-use trunkline_core::payload::Name;
+use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{EgressOp, JobsOp, Op};
 use trunkline_core::time::Timestamp;
 
@@ -139,6 +139,14 @@ impl Heard {
         self.asked.iter().any(is_it)
     }
 
+    /// The dead letter whose place the job with this id is to take, and its body.
+    pub(super) fn correction(&self, wanted: JobId) -> Option<(JobId, &Payload)> {
+        self.asked.iter().find_map(|op| match op {
+            Op::Jobs(JobsOp::Correct { job, id, body, .. }) if *id == wanted => Some((*job, body)),
+            _ => None,
+        })
+    }
+
     /// True if somebody cancels this one job.
     pub(super) fn is_cancelled(&self, wanted: JobId) -> bool {
         let is_it = |op: &Op| matches!(op, Op::CancelJob { job, .. } if *job == wanted);
@@ -163,6 +171,8 @@ impl Heard {
 pub(super) struct Flying {
     pub(super) destination: Name,
     pub(super) token: Token,
+    /// It shares the call of another job, which counts.
+    pub(super) rides: bool,
     /// From when on it counts as unanswered if nobody has reported.
     deadline: Timestamp,
 }
@@ -171,10 +181,16 @@ pub(super) struct Flying {
 const UNREPORTED_MS: u64 = 30_000;
 
 impl Flying {
-    pub(super) fn new(destination: &Destination, token: Token, now: Timestamp) -> Self {
+    pub(super) fn new(
+        destination: &Destination,
+        token: Token,
+        rides: bool,
+        now: Timestamp,
+    ) -> Self {
         Self {
             destination: destination.name.clone(),
             token,
+            rides,
             deadline: now.plus_ms(destination.timeout_ms + UNREPORTED_MS),
         }
     }
@@ -242,6 +258,18 @@ pub fn meaning(delivery: &Delivery, action: &str) -> Verdict {
             410 => Verdict::Pause,
             _ => Verdict::Fail,
         },
-        _ => retry,
+        Delivery::Unanswered { .. } => retry,
+        Delivery::Item { failure, verdict } => {
+            let failure = failure.as_ref();
+            let after_ms = failure.and_then(|failure| failure.retry_after_ms);
+            verdict.unwrap_or(match failure.map(|failure| failure.class) {
+                None => Verdict::Succeed,
+                Some(ErrorClass::Gone) if action == "delete" => Verdict::Succeed,
+                Some(ErrorClass::Gone | ErrorClass::Invalid) => Verdict::Fail,
+                Some(ErrorClass::Auth) => Verdict::Pause,
+                Some(ErrorClass::RateLimited) => retry,
+                Some(ErrorClass::Unknown | ErrorClass::Retryable) => Verdict::Retry { after_ms },
+            })
+        }
     }
 }

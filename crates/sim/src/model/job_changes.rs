@@ -15,7 +15,11 @@ impl Model {
             if let Some(new) = change.new.as_deref().map(decode::<Job>) {
                 let place = places.get(&new.id).copied().flatten();
                 self.order.job_changed(old.as_ref(), &new, place);
-                self.check_released(old.as_ref(), &new)?;
+                let replaced = self.replaced(&new).filter(|_| old.is_none());
+                if let Some(replaced) = &replaced {
+                    self.order.job_replaces(replaced, &new);
+                }
+                self.check_released(old.as_ref().or(replaced.as_ref()), &new)?;
             }
         }
         Ok(())
@@ -32,11 +36,13 @@ impl Model {
                 self.attempted.retain(|(id, ..)| *id != old.id);
                 self.left.remove(&old.id);
             }
-            return if self.may_go(old.as_ref(), now) {
-                Ok(())
-            } else {
-                wrong("removed")
-            };
+            if !self.may_go(old.as_ref(), now) {
+                return wrong("removed");
+            }
+            if old.as_ref().is_some_and(|old| self.is_being_corrected(old)) {
+                return wrong("removed before its correction has ended");
+            }
+            return Ok(());
         };
         let Some(old) = old.as_ref().filter(|old| !is_another(old, new)) else {
             if old.is_some() {
@@ -47,6 +53,7 @@ impl Model {
                     return wrong("accepted again");
                 }
             }
+            self.check_correction(new)?;
             return match new.state {
                 JobState::Superseded => self.check_superseded(new, now),
                 JobState::Expired => check_expired(new, now),
@@ -98,6 +105,10 @@ impl Model {
                 }
                 wrong("replayed in its old place")
             }
+            (JobState::Dead, JobState::Superseded) if self.is_corrected(new) => {
+                self.marks.set("a dead letter was corrected");
+                Ok(())
+            }
             (JobState::Pending | JobState::Dead | JobState::Parked, JobState::Cancelled) => {
                 self.marks.set("a job was cancelled");
                 self.check_cancelled(old)
@@ -121,6 +132,58 @@ impl Model {
             (before, after) if before == after => Ok(()),
             _ => wrong("not allowed"),
         }
+    }
+
+    /// The dead letter whose place a job takes.
+    fn replaced(&self, job: &Job) -> Option<Job> {
+        let (replaced, _) = self.heard.correction(job.id)?;
+        self.job(&job.new.destination, replaced)
+            .filter(|replaced| replaced.superseded_by == Some(job.id))
+    }
+
+    /// True if another job, with another body, has taken the place of this one, as somebody wanted.
+    fn is_corrected(&self, job: &Job) -> bool {
+        let by = job.superseded_by;
+        by.and_then(|by| self.heard.correction(by))
+            .is_some_and(|(replaced, _)| replaced == job.id)
+    }
+
+    /// True if the job that has taken the place of this dead letter has not ended, or is a dead letter itself.
+    fn is_being_corrected(&self, job: &Job) -> bool {
+        let mut next = job.superseded_by;
+        while let Some(correction) = next.and_then(|id| self.job(&job.new.destination, id)) {
+            if correction.replay_of.is_none() {
+                return false;
+            }
+            if correction.state.is_waiting() || correction.state == JobState::Dead {
+                return true;
+            }
+            next = correction.superseded_by;
+        }
+        false
+    }
+
+    /// A job that is made of a dead letter has what that has, and the body that somebody wanted.
+    fn check_correction(&self, new: &Job) -> Checked {
+        let Some(first) = new.replay_of else {
+            return Ok(());
+        };
+        let fits = self.replaced(new).is_some_and(|old| {
+            let corrected = trunkline_core::egress::NewJob {
+                body: new.new.body.clone(),
+                dedupe_key: None,
+                not_before: None,
+                resolve: None,
+                expires_at: new.new.expires_at,
+                ..old.new
+            };
+            first == old.replay_of.unwrap_or(old.id) && new.new == corrected
+        });
+        let wanted = self.heard.correction(new.id);
+        if fits && wanted.is_some_and(|(_, body)| *body == new.new.body) {
+            return Ok(());
+        }
+        broken("JOB-CORRECTED", format!("{wanted:?} made {new:?}"))
     }
 
     /// True if the row of a job may go: its time is over.

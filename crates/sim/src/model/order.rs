@@ -73,6 +73,14 @@ impl Order {
         note.turn(new.state, batch, is_replayed);
     }
 
+    /// A job takes the place of a dead letter: what it waits for, and what waits for it, is as if it had been accepted then.
+    pub(super) fn job_replaces(&mut self, replaced: &Job, new: &Job) {
+        let accepted = self.jobs.get(&replaced.id).and_then(|note| note.accepted);
+        if let Some(note) = self.jobs.get_mut(&new.id) {
+            note.accepted = accepted;
+        }
+    }
+
     /// True if one job was certainly accepted before the other.
     pub(super) fn was_accepted_before(&self, one: &Job, other: &Job) -> bool {
         let note = |job: &Job| {

@@ -15,10 +15,13 @@ impl Plan {
         Self::made(seed, steering::groups_of(seed))
     }
 
-    /// The plan that `seed` made before worlds went into all of egress: what it found once it finds with this.
+    /// The plan that `seed` made when worlds knew only the first `groups` groups of steps that go into all of egress: what it
+    /// found then it finds with this.
     #[must_use]
-    pub fn plain_of_seed(seed: u64) -> Self {
-        Self::made(seed, [false; steering::GROUPS])
+    pub fn early_of_seed(seed: u64, groups: usize) -> Self {
+        let mut steered = steering::groups_of(seed);
+        steered[groups.min(steering::GROUPS)..].fill(false);
+        Self::made(seed, steered)
     }
 
     fn made(seed: u64, steered: [bool; steering::GROUPS]) -> Self {
@@ -94,7 +97,7 @@ impl Setup {
             ahead: *dice.pick(&[0, 50, 100]),
             fail,
             error: error.max(steering::errors_of(seed, steered)),
-            refuse,
+            refuse: refuse.max(steering::refusals_of(seed, steered)),
             patience,
             lost,
             silent,

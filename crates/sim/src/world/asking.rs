@@ -164,7 +164,11 @@ impl World {
     }
 
     /// The job with this place among those in such a state.
-    fn job_at(&self, place: u8, state: impl Fn(JobState) -> bool) -> Option<(Name, JobId)> {
+    pub(super) fn job_at(
+        &self,
+        place: u8,
+        state: impl Fn(JobState) -> bool,
+    ) -> Option<(Name, JobId)> {
         let jobs = self.model.jobs();
         let fitting: Vec<_> = jobs.iter().filter(|job| state(job.state)).collect();
         let job = fitting.get(usize::from(place) % fitting.len().max(1))?;
@@ -276,7 +280,9 @@ pub(super) fn shard_of(op: &Op, shards: u16) -> Option<ShardId> {
             | EgressOp::ReleaseJobs { destination, .. }
             | EgressOp::SetBreaker { destination, .. },
         )
-        | Op::Jobs(JobsOp::Enable { destination, .. }) => of_destination(destination),
+        | Op::Jobs(JobsOp::Enable { destination, .. } | JobsOp::Correct { destination, .. }) => {
+            of_destination(destination)
+        }
         Op::Egress(_) => Some(ShardId(0)),
         Op::CreateJobs { jobs } => of_destination(&jobs.first()?.1.destination),
         Op::ReplayJob { destination, .. } | Op::CancelJob { destination, .. } => {

@@ -166,7 +166,8 @@ impl World {
         }
         let stray = jobs
             .iter()
-            .filter(|job| !asked.contains(&job.id))
+            // What was corrected is another job than the run has asked for.
+            .filter(|job| job.replay_of.is_none() && !asked.contains(&job.id))
             .find(|job| {
                 let source = job.source.as_ref();
                 source.is_some_and(|source| !self.model.may_have_asked(job.id, source))

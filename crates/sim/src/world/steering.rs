@@ -2,13 +2,18 @@
 
 use super::World;
 use crate::clients::destination;
+use crate::model::limiters::limit;
 use crate::plan::Step;
 use crate::program::{DESTINATIONS, LANES};
-use trunkline_core::egress::{Breaker, Coalesce, HeadOfLine, JobState};
-use trunkline_core::payload::Name;
+use trunkline_core::egress::{Breaker, Coalesce, Connector, HeadOfLine, JobState};
+use trunkline_core::ids::JobId;
+use trunkline_core::payload::{Name, Payload};
 use trunkline_core::peer::{
     Backlog, Bulk, EgressOp, JobAction, JobFilter, JobWork, JobsOp, Op, WhichJobs, Work,
 };
+
+/// What the bodies of a call have together at most: as many bytes as a few of them have.
+const BODY_BYTES_MAX: u64 = 10;
 
 /// The destination with this number.
 pub(super) fn destination_name(number: u8) -> &'static str {
@@ -20,6 +25,8 @@ impl World {
     pub(super) fn steer(&mut self, client: u8, step: Step) -> bool {
         let op = match step {
             Step::Guard { .. } => Some(guard(step)),
+            Step::Connect { .. } => Some(self.connect(step)),
+            Step::Correct { place, key } => self.correction(place, key),
             Step::ReleaseLane { place, give_up } => {
                 let parked = self.model.parked_lanes();
                 let lane = parked.get(usize::from(place) % parked.len().max(1));
@@ -76,6 +83,45 @@ impl World {
             self.ask(client, op, false);
         }
         true
+    }
+
+    fn connect(&self, step: Step) -> Op {
+        let Step::Connect {
+            destination: place,
+            batch,
+            attempts,
+            concurrency,
+            rate,
+            coalesce,
+        } = step
+        else {
+            unreachable!("the caller has looked");
+        };
+        let name = destination_name(place);
+        let mut destination = destination(name, rate, 2, concurrency, attempts, false);
+        destination.coalesce = coalesce.then_some(Coalesce { within_ms: 5_000 });
+        destination.connector = Some(Connector {
+            batch_max: u32::from(batch),
+            settings: Payload::null(),
+            body_bytes_max: BODY_BYTES_MAX,
+        });
+        if self.model.has_market() {
+            limit(&mut destination, batch.wrapping_add(attempts));
+        }
+        Op::PutDestination {
+            destination: Box::new(destination),
+        }
+    }
+
+    /// A job with another body, for the dead letter with this place among those there are.
+    fn correction(&self, place: u8, key: u16) -> Option<Op> {
+        let (destination, job) = self.job_at(place, |state| state == JobState::Dead)?;
+        Some(Op::Jobs(JobsOp::Correct {
+            id: JobId::of_key(&destination, &format!("corrected-{key}")),
+            body: Payload::from(key.to_string().into_bytes()),
+            destination,
+            job,
+        }))
     }
 
     /// Operators let go what stands still: destinations that are paused, breakers that they opened, lanes behind a job that

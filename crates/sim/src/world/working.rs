@@ -32,6 +32,8 @@ pub(super) struct Future {
     /// How long the history is if nothing has come in between.
     knows: u32,
     steps: BTreeSet<CommandId>,
+    /// The worker has said what came of its turn. What comes of later ones it says behind that.
+    said: bool,
 }
 
 impl World {
@@ -157,6 +159,7 @@ impl World {
         commands.extend(future.machine.end_turn());
         future.token = turn.token;
         future.upto = upto;
+        future.said = false;
         let appended = upto > turn.consumed || !commands.is_empty();
         future.knows = upto + u32::from(appended) + commands.len() as u32;
         let steps: Vec<CommandId> = future
@@ -229,6 +232,7 @@ impl World {
             upto: turn.consumed,
             knows: 0,
             steps: BTreeSet::new(),
+            said: false,
         })
     }
 
@@ -311,6 +315,13 @@ impl World {
         let Some(current) = self.workers.get(&number).and_then(|worker| worker.peer) else {
             return Ok(());
         };
+        if let FromPeer::TurnDone(turn) = &report
+            && let Some(worker) = self.workers.get_mut(&number)
+            && let Some(future) = worker.futures.get_mut(&turn.run)
+            && future.token == turn.token
+        {
+            future.said = true;
+        }
         let report = if current == peer {
             self.play_ahead(number, report)
         } else {
@@ -353,7 +364,7 @@ impl World {
         let worker = self.workers.get_mut(&number);
         let Some(future) = worker
             .and_then(|worker| worker.futures.get_mut(run))
-            .filter(|_| wanted)
+            .filter(|future| future.said && wanted)
         else {
             return report;
         };

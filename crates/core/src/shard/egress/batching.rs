@@ -9,6 +9,7 @@ use crate::effect::{BatchItem, Effect};
 use crate::egress::{Connector, Job};
 use crate::ids::{JobId, PeerId, Token};
 use crate::io::Io;
+use crate::mutant::{self, Mutant};
 use crate::payload::Name;
 use crate::shard::Shard;
 use crate::shard::belts::may_wait;
@@ -62,7 +63,8 @@ impl Shard {
         else {
             return riders;
         };
-        let most = batch_max.saturating_sub(1) as usize;
+        let most =
+            batch_max.saturating_sub(1) as usize + usize::from(mutant::is(Mutant::BatchOverfull));
         let look_at = if most == 0 { 0 } else { most + LOOKED_AT_MORE };
         let mut bytes = first.new.body.len() as u64;
         for id in target.queue.ready().take(look_at) {
@@ -79,7 +81,8 @@ impl Shard {
             if !same || late || with_it > *body_bytes_max {
                 continue;
             }
-            if may_wait(&job) && self.obstacle(io, target, &job).is_some() {
+            let has_to_wait = may_wait(&job) && self.obstacle(io, target, &job).is_some();
+            if has_to_wait && !mutant::is(Mutant::RiderImpatient) {
                 continue;
             }
             bytes = with_it;

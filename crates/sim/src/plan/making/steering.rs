@@ -20,9 +20,12 @@ pub(super) enum Steer {
     ReleaseBatch,
     BulkJobs,
     StopBulkJobs,
+    Connect,
+    Correct,
 }
 
-/// The groups, of which a world has some: destinations that are in trouble, jobs that know of each other, many jobs at once.
+/// The groups, of which a world has some: destinations that are in trouble, jobs that know of each other, many jobs at once,
+/// connectors and dead letters that are corrected.
 pub(super) const STEERING: [&[(Steer, u64)]; GROUPS] = [
     &[
         (Steer::Guard, 4),
@@ -44,10 +47,16 @@ pub(super) const STEERING: [&[(Steer, u64)]; GROUPS] = [
         (Steer::Change, 5),
         (Steer::Belt, 2),
     ],
+    &[
+        (Steer::Connect, 3),
+        (Steer::Correct, 7),
+        (Steer::Change, 5),
+        (Steer::Belt, 4),
+    ],
 ];
 
 /// How many groups there are.
-pub(super) const GROUPS: usize = 3;
+pub(super) const GROUPS: usize = 4;
 
 /// Which of the groups a world has.
 pub(super) fn groups_of(seed: u64) -> [bool; GROUPS] {
@@ -75,13 +84,26 @@ pub(super) fn errors_of(seed: u64, [in_trouble, ..]: [bool; GROUPS]) -> u8 {
     }
 }
 
+/// How often destinations refuse jobs for good at least: dead letters, to be corrected.
+pub(super) fn refusals_of(seed: u64, [.., connects]: [bool; GROUPS]) -> u8 {
+    let mut dice = Dice::new(seed, 0x7265_6675);
+    if connects {
+        dice.between(2, 25) as u8
+    } else {
+        0
+    }
+}
+
 /// What such a world begins with.
-pub(super) fn prologue(seed: u64, [in_trouble, ..]: [bool; GROUPS]) -> Vec<Step> {
+pub(super) fn prologue(seed: u64, [in_trouble, .., connects]: [bool; GROUPS]) -> Vec<Step> {
     let mut dice = Dice::new(seed, 0x6775_6172);
     let mut steps = Vec::new();
     for destination in 0..3 {
         if in_trouble && dice.percent(70) {
             steps.push(guard(&mut dice, destination));
+        }
+        if connects && dice.percent(60) {
+            steps.push(connect(&mut dice, destination));
         }
     }
     steps
@@ -139,6 +161,14 @@ impl Maker<'_> {
             Steer::StopBulkJobs => Step::StopBulkJobs {
                 id: dice.below(20) as u8,
             },
+            Steer::Connect => connect(dice, destination),
+            Steer::Correct => {
+                self.keys += 1;
+                Step::Correct {
+                    place,
+                    key: self.keys,
+                }
+            }
         }
     }
 }
@@ -152,6 +182,17 @@ fn guard(dice: &mut Dice, destination: u8) -> Step {
         breaker: *dice.pick(&[0, 2, 3, 5]),
         trips: *dice.pick(&[0, 0, 1, 2]),
         coalesce: dice.percent(60),
+    }
+}
+
+fn connect(dice: &mut Dice, destination: u8) -> Step {
+    Step::Connect {
+        destination,
+        batch: dice.between(1, 4) as u8,
+        attempts: dice.between(1, 4) as u8,
+        concurrency: dice.between(1, 3) as u8,
+        rate: *dice.pick(&[0, 2, 10]),
+        coalesce: dice.percent(40),
     }
 }
 
