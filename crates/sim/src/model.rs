@@ -207,6 +207,7 @@ impl Model {
         self.before.clear();
         self.moved.clear();
         self.hear(heard, thread, now);
+        self.note_limits(now);
         self.forget_released();
         let count = batch.commits.len() as u64;
         for (position, commit) in (last.0 + 1 - count..).zip(&batch.commits) {
@@ -287,9 +288,6 @@ impl Model {
                 b"ed" => {
                     let before = old.as_deref().map(decode::<DestinationRow>);
                     let after = value.as_deref().map(decode::<DestinationRow>);
-                    if let Some(after) = &after {
-                        self.note_limits(&after.destination);
-                    }
                     if let Some((before, after)) = before.zip(after) {
                         let patience = after.held_until > before.held_until;
                         let mark = "a destination asked for patience";

@@ -71,13 +71,18 @@ impl Heard {
         places
     }
 
-    /// How somebody has configured the destination, in their order.
-    pub(super) fn puts(&self, name: &Name) -> impl Iterator<Item = &Destination> {
-        let puts = self.asked.iter().filter_map(move |op| match op {
+    /// How somebody has configured destinations, in their order.
+    pub(super) fn all_puts(&self) -> impl Iterator<Item = &Destination> {
+        self.asked.iter().filter_map(|op| match op {
             Op::PutDestination { destination } => Some(&**destination),
             _ => None,
-        });
-        puts.filter(move |destination| destination.name == *name)
+        })
+    }
+
+    /// How somebody has configured this destination, in their order.
+    pub(super) fn puts(&self, name: &Name) -> impl Iterator<Item = &Destination> {
+        self.all_puts()
+            .filter(move |destination| destination.name == *name)
     }
 
     /// True if somebody wants the destination to be called again, or has configured it.

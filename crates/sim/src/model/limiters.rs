@@ -35,6 +35,8 @@ pub struct Limited {
     market: Vec<(Timestamp, u64)>,
     /// Of each destination, since it has had its quota.
     own: BTreeMap<Name, Vec<(Timestamp, u64)>>,
+    /// When each destination was last without a quota: what had begun by then counts for none.
+    without: BTreeMap<Name, Timestamp>,
 }
 
 /// The limiter, always with the same settings, so that all of its windows can be judged.
@@ -82,7 +84,8 @@ impl Model {
     /// The clock is set back: what has left is as long ago as it was.
     pub fn clock_set_back(&mut self, ms: u64) {
         let own = self.limited.own.values_mut().flatten();
-        for (at, _) in own.chain(&mut self.limited.market) {
+        let calls = own.chain(&mut self.limited.market).map(|(at, _)| at);
+        for at in calls.chain(self.limited.without.values_mut()) {
             at.0 = at.0.saturating_sub(ms);
         }
     }
@@ -94,17 +97,19 @@ impl Model {
         self.marks.set_if(waits, "a shared limiter held a job back");
     }
 
-    /// A destination has other settings: without a quota, nothing is known any more of what was used of one.
-    pub(super) fn note_limits(&mut self, destination: &Destination) {
-        if destination.quotas.is_none() {
-            self.limited.own.remove(&destination.name);
+    /// Destinations have had other settings: without a quota, nothing is known any more of what was used of one.
+    pub(super) fn note_limits(&mut self, now: Timestamp) {
+        for put in self.heard.all_puts().filter(|put| put.quotas.is_none()) {
+            self.limited.own.remove(&put.name);
+            self.limited.without.insert(put.name.clone(), now);
         }
     }
 
     /// A call leaves: the quotas and the limiter hold in every window that it is in.
     pub(super) fn check_limits(&mut self, destination: &Destination, at: Timestamp) -> Checked {
         let name = &destination.name;
-        if destination.quotas.is_some() {
+        let without = self.limited.without.get(name);
+        if destination.quotas.is_some() && without.is_none_or(|without| *without < at) {
             let calls = self.limited.own.entry(name.clone()).or_default();
             check(calls, (at, 1), OWN, None)?;
         }

@@ -40,6 +40,8 @@ const REGRESSIONS: &[(usize, u64)] = &[
     (3, 1_795_314_063_691_627),
     // A fork was cut behind a first turn that had played the start alone.
     (3, 1_795_315_180_184_227),
+    // A destination was without a quota for a part of a batch.
+    (4, 1_795_318_636_615_443),
 ];
 
 fn hold(seed: u64) {
