@@ -230,10 +230,9 @@ impl Book {
         let mut lineage = BTreeSet::new();
         let mut open = vec![run.id.clone()];
         while let Some(run) = open.pop() {
-            let forks = self.forks.get(&run).into_iter().flatten();
-            open.extend(forks.map(|fork| fork.source.clone()));
-            if !lineage.insert(run) {
-                break;
+            if lineage.insert(run.clone()) {
+                let forks = self.forks.get(&run).into_iter().flatten();
+                open.extend(forks.map(|fork| fork.source.clone()));
             }
         }
         lineage

@@ -42,6 +42,8 @@ const REGRESSIONS: &[(usize, u64)] = &[
     (3, 1_795_315_180_184_227),
     // A destination was without a quota for a part of a batch.
     (4, 1_795_318_636_615_443),
+    // A fork was asked for of several runs.
+    (4, 1_795_319_776_166_068),
 ];
 
 fn hold(seed: u64) {
