@@ -1,4 +1,5 @@
-//! What operators decide about egress: destinations in trouble, lanes that stand still, jobs that wait, and many jobs at once.
+//! What operators decide about egress: destinations in trouble, lanes that stand still, jobs that wait, many jobs at once,
+//! connectors, and dead letters that are corrected.
 
 use super::World;
 use crate::clients::destination;
@@ -85,6 +86,7 @@ impl World {
         true
     }
 
+    /// Makes a destination a connector.
     fn connect(&self, step: Step) -> Op {
         let Step::Connect {
             destination: place,
