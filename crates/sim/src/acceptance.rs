@@ -4,6 +4,7 @@
 //! Half of the lanes go to a webhook, one job a call, and half to a connector with several jobs a call.
 
 use crate::diagnosis;
+use crate::retrying::soon_for_ever;
 use crate::server::Server;
 use connector::{BadConnector, Temper};
 use records::{Expected, Records, Tally};
@@ -16,7 +17,6 @@ use trunkline::core::egress::{Connector, Destination, NewJob, Rate};
 use trunkline::core::ids::JobId;
 use trunkline::core::payload::{Name, Payload};
 use trunkline::core::peer::{Op, Reply};
-use trunkline::core::policy::RetryPolicy;
 use trunkline::{Client, ClientError};
 
 mod bed;
@@ -223,12 +223,7 @@ impl Acceptance {
             rate: Some(self.rate(name)),
             concurrency: CONCURRENCY,
             timeout_ms: 30_000,
-            retry: RetryPolicy {
-                initial_ms: 20,
-                max_ms: 200,
-                attempts: 0,
-                ..RetryPolicy::default()
-            },
+            retry: soon_for_ever(),
             connector: (name == BATCHES).then(|| Connector {
                 batch_max: BATCH_MAX,
                 settings: Payload::null(),

@@ -32,6 +32,7 @@ pub mod plan;
 pub mod process;
 pub mod program;
 pub mod receiver;
+mod retrying;
 pub mod server;
 pub mod shrink;
 pub mod tally;

@@ -5,6 +5,7 @@
 
 use crate::diagnosis;
 use crate::receiver::Receiver;
+use crate::retrying::soon_for_ever;
 use crate::server::Server;
 use crate::tally::{Adder, Plan, Sums, Tallied, Tally};
 use std::future::{Future, IntoFuture};
@@ -14,7 +15,7 @@ use trunkline::core::code::Code;
 use trunkline::core::egress::{Destination, Rate};
 use trunkline::core::ids::Nonce;
 use trunkline::core::peer::{Op, Reply};
-use trunkline::core::policy::{RetryPolicy, scramble};
+use trunkline::core::policy::scramble;
 use trunkline::{Client, ClientError, Name, Worker};
 
 mod trouble;
@@ -238,12 +239,7 @@ async fn configure(client: &Client, url: &str) -> Result<Reply, ClientError> {
             per_second: 2_000,
             burst: 50,
         }),
-        retry: RetryPolicy {
-            initial_ms: 20,
-            max_ms: 200,
-            attempts: 0,
-            ..RetryPolicy::default()
-        },
+        retry: soon_for_ever(),
         ..Destination::default()
     };
     client

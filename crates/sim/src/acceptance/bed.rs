@@ -4,6 +4,7 @@ use super::connector::{BadConnector, Temper};
 use super::records::Expected;
 use super::{LOOK, PATIENCE, job_id, lane_name};
 use crate::diagnosis;
+use crate::retrying::soon_for_ever;
 use crate::server::Server;
 use std::ops::Range;
 use std::path::Path;
@@ -13,7 +14,6 @@ use trunkline::core::egress::{Destination, NewJob};
 use trunkline::core::ids::JobId;
 use trunkline::core::payload::{Name, Payload};
 use trunkline::core::peer::Op;
-use trunkline::core::policy::RetryPolicy;
 
 /// Calls of a destination that are under way at once.
 const CONCURRENCY: u32 = 16;
@@ -91,12 +91,7 @@ fn destination(number: u64, url: &str) -> Destination {
         concurrency: CONCURRENCY,
         // So that the one that is to be silent is called often.
         timeout_ms: if number == 0 { 500 } else { 30_000 },
-        retry: RetryPolicy {
-            initial_ms: 20,
-            max_ms: 200,
-            attempts: 0,
-            ..RetryPolicy::default()
-        },
+        retry: soon_for_ever(),
         ..Destination::default()
     }
 }

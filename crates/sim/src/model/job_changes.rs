@@ -3,7 +3,7 @@
 use super::heard::meaning;
 use super::tasks::bounds;
 use super::{Checked, JobChange, Model, broken, decode};
-use trunkline_core::egress::{Delivery, Destination, HeadOfLine, Job, JobState, Verdict};
+use trunkline_core::egress::{Delivery, Destination, HeadOfLine, Job, JobState, NewJob, Verdict};
 use trunkline_core::time::Timestamp;
 
 impl Model {
@@ -53,7 +53,7 @@ impl Model {
                     return wrong("accepted again");
                 }
             }
-            self.check_correction(new)?;
+            self.check_correction(new, now)?;
             return match new.state {
                 JobState::Superseded => self.check_superseded(new, now),
                 JobState::Expired => check_expired(new, now),
@@ -164,17 +164,18 @@ impl Model {
     }
 
     /// A job that is made of a dead letter has what that has, and the body that somebody wanted.
-    fn check_correction(&self, new: &Job) -> Checked {
+    fn check_correction(&self, new: &Job, now: Timestamp) -> Checked {
         let Some(first) = new.replay_of else {
             return Ok(());
         };
         let fits = self.replaced(new).is_some_and(|old| {
-            let corrected = trunkline_core::egress::NewJob {
+            let corrected = NewJob {
                 body: new.new.body.clone(),
                 dedupe_key: None,
                 not_before: None,
                 resolve: None,
-                expires_at: new.new.expires_at,
+                // Whoever corrects it wants it delivered, though its time is over.
+                expires_at: old.new.expires_at.filter(|at| *at > now),
                 ..old.new
             };
             first == old.replay_of.unwrap_or(old.id) && new.new == corrected
